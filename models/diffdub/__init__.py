@@ -1,0 +1,22 @@
+"""DiffDub (ICASSP 2024, arXiv 2311.01811): lips repainted by a diffusion auto-encoder that follows latents drawn from speech."""
+
+import numpy as np
+
+from models.diffdub.window import feather
+from models.system import System
+from models.timeline import walk
+
+
+def timeline(source_frames: int, length: int, options: dict) -> np.ndarray:
+    """(length,) the video's own frames, walked on beyond its end; a single portrait is one frame throughout."""
+    if options["mode"] == "single_portrait":
+        return np.full(length, min(options["reference_frame"] or 0, source_frames - 1))
+    return walk(source_frames, length, options["beyond"])
+
+
+def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray:
+    """(size, size) the mouth window that the renderer repaints, feathered inside its rim."""
+    return feather(points, size)
+
+
+SYSTEM = System(package="models.diffdub", stages=("renderer", "sequence"), timeline=timeline, mask=mask)

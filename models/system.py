@@ -1,0 +1,79 @@
+"""The one door: what a talking-face system is to the rest of the house.
+
+A system is a package in `models/` whose `__init__` makes one `System`; nothing heavier than NumPy and OpenCV is imported for it,
+because the workflow asks it for facts while it plans. The parts that need torch are modules of fixed names:
+
+    training.task(stage, preset, options, clips, weights) -> models.training.Task      one training stage
+    sampling.load(weights, preset, options, device) -> Sampler                          networks, ready to draw
+    encoding.encode(weights, preset, clip, device) -> tensor                            what a later stage learns from (optional)
+    checkpoints.PUBLISHED, checkpoints.convert(stage, path)                             published files (optional)
+    options.schema.yaml                                                                 the system's block of the configuration
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The workflow's files of one clip, as training and sampling read them.
+
+    `crop` is the square face crop (every frame a key frame), `transform` its `.npz` with `points` (T, 68, 2) in crop pixels
+    and `ok` (T,); `speech` the features (first axis time); `latents` what an earlier stage made of the pictures.
+    """
+
+    name: str
+    crop: Path
+    transform: Path
+    speech: Path | None = None
+    latents: Path | None = None
+
+    @property
+    def points(self) -> np.ndarray:
+        """(T, 68, 2) float32 landmarks in crop pixels."""
+        with np.load(self.transform, allow_pickle=False) as arrays:
+            return arrays["points"]
+
+    @property
+    def ok(self) -> np.ndarray:
+        """(T,) bool: False where no face was seen and the landmarks are interpolated."""
+        with np.load(self.transform, allow_pickle=False) as arrays:
+            return arrays["ok"]
+
+
+class Sampler(Protocol):
+    """A system's networks, loaded once, asked for any number of clips."""
+
+    def frames(self, reference: Clip, speech: np.ndarray | None, length: int, seed: int) -> Iterator[np.ndarray]:
+        """Yield `length` RGB uint8 pictures of the reference's face crop, one by one (batched inside)."""
+
+
+@dataclass(frozen=True)
+class System:
+    """Facts that the workflow needs to plan, and the way to the modules that need more.
+
+    package   its package, e.g. `models.still`
+    stages    names of its training stages, in order; empty where nothing is learnt
+    timeline  (source_frames, length, options) -> (length,) index of the source frame behind each output frame
+    mask      (points (68, 2) in sample pixels, size, options) -> (size, size) float32, 1 where the system's picture counts
+              and 0 where the source frame stays
+    """
+
+    package: str
+    stages: tuple[str, ...]
+    timeline: Callable[[int, int, dict], np.ndarray]
+    mask: Callable[[np.ndarray, int, dict], np.ndarray]
+
+    @property
+    def folder(self) -> Path:
+        return Path(__file__).parent / self.package.rpartition(".")[2]
+
+    def part(self, name: str) -> ModuleType:
+        """One of the modules named above, imported when it is needed and not before."""
+        return import_module(f"{self.package}.{name}")

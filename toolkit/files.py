@@ -1,0 +1,62 @@
+"""Files that appear whole or not at all, and names that stay inside their folder."""
+
+import json
+import os
+import re
+import unicodedata
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+
+@contextmanager
+def whole(path: str | Path) -> Iterator[Path]:
+    """Hand out a temporary path beside `path` (same suffix); rename it into place on success, remove it on failure."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}{path.suffix}")
+    try:
+        yield partial
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write UTF-8 text, whole or not at all."""
+    with whole(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, content: object) -> None:
+    """Write indented JSON; NaN and infinity are refused, since they are not JSON."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a JSON file of the workflow's own."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
+    """Write named arrays (never pickled objects)."""
+    with whole(path) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **arrays)
+
+
+def write_npy(path: str | Path, array: np.ndarray) -> None:
+    """Write one array, readable by `numpy.load(path, mmap_mode="r")`."""
+    with whole(path) as partial:
+        np.save(partial, array, allow_pickle=False)
+
+
+def safe_name(text: str) -> str:
+    """A clip name made from any text: letters of any alphabet, digits, dot, dash and underscore; never empty, hidden or
+    containing the pair separator `--`."""
+    text = unicodedata.normalize("NFC", text)
+    text = re.sub(r"[^\w.-]+", "_", text)
+    text = re.sub(r"-{2,}", "-", text).strip("._-")
+    return text or "clip"
