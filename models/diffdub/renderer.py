@@ -1,0 +1,189 @@
+"""DiffDub's renderer: a diffusion auto-encoder that inpaints the mouth window (DiffDub specification, section 4).
+
+A semantic encoder turns the picture of a face from the brows to the chin into one vector, the lip latent. A UNet predicts
+what is in the mouth window of a noisy frame from that latent and one reference frame of the same person.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.diffdub.layers import (
+    Attention,
+    ConditionedBlock,
+    EncoderBlock,
+    GroupNorm,
+    Stage,
+    TimeEmbedding,
+    convolution,
+)
+
+Block = Callable[..., nn.Module]  # (inputs, outputs, direction=...) -> residual block
+
+
+class Renderer(nn.Module):
+    """Encoder and UNet; the defaults are the published network (168.50 M parameters, 706 tensors).
+
+    `multipliers` times `width` are the channels at each level, each level half the size of the one before; `attention`
+    names the levels with self-attention, counted from 0 at full size. With `patch` p > 1 both networks work on p x p blocks of
+    pixels folded into channels, which makes a small network p^2 times cheaper.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 128,
+        multipliers: Sequence[int] = (1, 1, 2, 2, 4, 4),
+        attention: Sequence[int] = (4,),
+        blocks: int = 2,
+        encoder_width: int = 128,
+        encoder_multipliers: Sequence[int] = (1, 1, 2, 2, 4, 4, 4),
+        encoder_attention: Sequence[int] = (4,),
+        encoder_blocks: int = 2,
+        latent: int = 512,
+        embedding: int = 512,
+        groups: int = 32,
+        dropout: float = 0.1,
+        image_channels: int = 3,
+        in_channels: int = 6,
+        patch: int = 1,
+    ) -> None:
+        super().__init__()
+        self.patch = patch
+        self.latent = latent
+        block = partial(ConditionedBlock, groups=groups, embedding=embedding, latent=latent, dropout=dropout)
+        self.time_embed = TimeEmbedding(width, embedding)
+        self.input_blocks, laterals = _descent(
+            block, in_channels * patch**2, width, multipliers, attention, blocks, groups
+        )
+        deepest = laterals[-1]
+        self.middle_block = _middle(block, deepest, groups)
+        self.output_blocks = _ascent(block, laterals, width, multipliers, attention, blocks, groups)
+        outermost = width * multipliers[0]
+        self.out = nn.Sequential(
+            GroupNorm(groups, outermost), nn.SiLU(), convolution(outermost, image_channels * patch**2, zero=True)
+        )
+        self.encoder = SemanticEncoder(
+            width=encoder_width,
+            multipliers=encoder_multipliers,
+            attention=encoder_attention,
+            blocks=encoder_blocks,
+            latent=latent,
+            groups=groups,
+            image_channels=image_channels,
+            patch=patch,
+        )
+
+    def encode(self, image: Tensor) -> Tensor:
+        """Lip latent (n, latent) of an encoder picture (n, 3, h, w) in [-1, 1]; h and w divisible by the encoder's reach."""
+        return self.encoder(image)
+
+    def forward(self, x: Tensor, t: Tensor, latent: Tensor) -> Tensor:
+        """The prediction (n, 3, h, w), by published training the noise.
+
+        x (n, 6, h, w): the noisy image with clean pixels outside the mouth window, then the reference frame, in [-1, 1]; t (n,)
+        int64 step index 0..999; latent (n, latent). Height and width are divisible by patch * 2^(levels - 1).
+        """
+        time = self.time_embed(t)
+        hidden = functional.pixel_unshuffle(x, self.patch)
+        laterals = []
+        for stage in self.input_blocks:
+            hidden = stage(hidden, time, latent)
+            laterals.append(hidden)
+        hidden = self.middle_block(hidden, time, latent)
+        for stage in self.output_blocks:
+            hidden = stage(torch.cat([hidden, laterals.pop()], dim=1), time, latent)
+        return functional.pixel_shuffle(self.out(hidden), self.patch)
+
+
+class SemanticEncoder(nn.Module):
+    """Picture (n, 3, h, w) in [-1, 1] -> latent (n, latent), unbounded."""
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        multipliers: Sequence[int],
+        attention: Sequence[int],
+        blocks: int,
+        latent: int,
+        groups: int,
+        image_channels: int,
+        patch: int,
+    ) -> None:
+        super().__init__()
+        self.patch = patch
+        block = partial(EncoderBlock, groups=groups)
+        self.input_blocks, channels = _descent(
+            block, image_channels * patch**2, width, multipliers, attention, blocks, groups
+        )
+        deepest = channels[-1]
+        self.middle_block = _middle(block, deepest, groups)
+        self.out = nn.Sequential(
+            GroupNorm(groups, deepest), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(deepest, latent, 1), nn.Flatten()
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        hidden = functional.pixel_unshuffle(image, self.patch)
+        for stage in self.input_blocks:
+            hidden = stage(hidden)
+        return self.out(self.middle_block(hidden))
+
+
+def _descent(
+    block: Block,
+    inputs: int,
+    width: int,
+    multipliers: Sequence[int],
+    attention: Sequence[int],
+    blocks: int,
+    groups: int,
+) -> tuple[nn.ModuleList, list[int]]:
+    """Stages from full size to the deepest level, and the channels that each of them gives."""
+    channels = [width * multipliers[0]]
+    stages = [Stage(convolution(inputs, channels[0]))]
+    for level, multiplier in enumerate(multipliers):
+        outputs = width * multiplier
+        for _ in range(blocks):
+            stage = Stage(block(channels[-1], outputs))
+            if level in attention:
+                stage.append(Attention(outputs, groups))
+            stages.append(stage)
+            channels.append(outputs)
+        if level < len(multipliers) - 1:
+            stages.append(Stage(block(outputs, outputs, direction="down")))
+            channels.append(outputs)
+    return nn.ModuleList(stages), channels
+
+
+def _middle(block: Block, channels: int, groups: int) -> Stage:
+    return Stage(block(channels, channels), Attention(channels, groups), block(channels, channels))
+
+
+def _ascent(
+    block: Block,
+    laterals: list[int],
+    width: int,
+    multipliers: Sequence[int],
+    attention: Sequence[int],
+    blocks: int,
+    groups: int,
+) -> nn.ModuleList:
+    """Stages back to full size; each first takes one lateral, last in first out, onto its channels."""
+    waiting = list(laterals)
+    channels = waiting[-1]
+    stages = []
+    for level, multiplier in reversed(list(enumerate(multipliers))):
+        outputs = width * multiplier
+        for index in range(blocks + 1):
+            stage = Stage(block(channels + waiting.pop(), outputs))
+            if level in attention:
+                stage.append(Attention(outputs, groups))
+            if level > 0 and index == blocks:
+                stage.append(block(outputs, outputs, direction="up"))
+            stages.append(stage)
+            channels = outputs
+    return nn.ModuleList(stages)

@@ -1,0 +1,24 @@
+"""Diffusion for every system: schedules, parameterisations, samplers and reproducible noise."""
+
+from models.diffusion.denoiser import PREDICTIONS, Denoiser, start_image, training_target
+from models.diffusion.noise import noise_for
+from models.diffusion.samplers import SAMPLERS, Known, ddim, sample
+from models.diffusion.schedule import Schedule, cosine_schedule, linear_schedule, spaced, stride_counts, trailing
+
+__all__ = [
+    "PREDICTIONS",
+    "SAMPLERS",
+    "Denoiser",
+    "Known",
+    "Schedule",
+    "cosine_schedule",
+    "ddim",
+    "linear_schedule",
+    "noise_for",
+    "sample",
+    "spaced",
+    "start_image",
+    "stride_counts",
+    "trailing",
+    "training_target",
+]

@@ -1,0 +1,118 @@
+"""Noise schedules as float64 tables, and the subsets of their steps that a sampler walks.
+
+With alpha_t = 1 - beta_t and alpha-bar_t their running product (Ho et al. 2020, equation 4):
+x_t = sqrt(alpha-bar_t) x_0 + sqrt(1 - alpha-bar_t) noise.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from toolkit.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """The steps of a diffusion in rising order.
+
+    `betas` (S,) float64; `steps` (S,) int64: the index that the network gets at each position. In a whole schedule they
+    are 0..S-1; in a spaced one the indices that were kept.
+    """
+
+    betas: Tensor
+    steps: Tensor
+
+    def __len__(self) -> int:
+        return len(self.betas)
+
+    @cached_property
+    def alphas_cumprod(self) -> Tensor:
+        """alpha-bar, (S,) float64."""
+        return torch.cumprod(1 - self.betas, dim=0)
+
+    @cached_property
+    def alphas_cumprod_prev(self) -> Tensor:
+        """alpha-bar one position earlier; 1 before the first, where the image is clean."""
+        return torch.cat([torch.ones(1, dtype=torch.float64), self.alphas_cumprod[:-1]])
+
+    @cached_property
+    def sqrt_recip_alphas_cumprod(self) -> Tensor:
+        """sqrt(1 / alpha-bar)."""
+        return (1 / self.alphas_cumprod).sqrt()
+
+    @cached_property
+    def sqrt_recipm1_alphas_cumprod(self) -> Tensor:
+        """sqrt(1 / alpha-bar - 1)."""
+        return (1 / self.alphas_cumprod - 1).sqrt()
+
+    def noisy(self, start: Tensor, noise: Tensor, position: Tensor) -> Tensor:
+        """x_t of clean images `start` (n, ...) at `position` (n,)."""
+        signal = at(self.alphas_cumprod.sqrt(), position, start)
+        spread = at((1 - self.alphas_cumprod).sqrt(), position, start)
+        return signal * start + spread * noise
+
+
+def at(table: Tensor, position: Tensor, like: Tensor) -> Tensor:
+    """Entries of a float64 table in float32, on the device of `like` and shaped (n, 1, ...) to multiply it."""
+    values = table.float().to(like.device)[position.to(like.device)]
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def linear_schedule(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Schedule:
+    """Betas on a straight line (Ho et al. 2020, section 4)."""
+    return Schedule(torch.linspace(first, last, steps, dtype=torch.float64), torch.arange(steps))
+
+
+def cosine_schedule(steps: int = 1000) -> Schedule:
+    """alpha-bar on a squared cosine, betas held under 0.999 (Nichol and Dhariwal 2021, equation 17).
+
+    It keeps small images from drowning in noise half way, which the linear schedule does below 256 pixels.
+    """
+    times = torch.arange(steps + 1, dtype=torch.float64) / steps
+    alpha_bar = torch.cos((times + 0.008) / 1.008 * math.pi / 2) ** 2
+    return Schedule((1 - alpha_bar[1:] / alpha_bar[:-1]).clamp(max=0.999), torch.arange(steps))
+
+
+def stride_counts(total: int = 1000) -> dict[int, int]:
+    """Which step counts the published stride rule reaches, each with its stride: 62 of them for 1000 steps."""
+    counts: dict[int, int] = {}
+    for stride in range(1, total):
+        counts.setdefault(math.ceil(total / stride), stride)
+    return counts
+
+
+def spaced(schedule: Schedule, count: int) -> Schedule:
+    """Positions 0, s, 2s, ... for the smallest integer stride s with ceil(total / s) = count (published DDIM rule).
+
+    Raises InputError for a count that no stride gives, with the counts that exist.
+    """
+    counts = stride_counts(len(schedule))
+    if count not in counts:
+        known = ", ".join(str(known) for known in sorted(counts))
+        raise InputError(
+            f"{count} sampling steps", f"no stride over {len(schedule)} steps gives them", f"choose one of {known}"
+        )
+    return _keep(schedule, torch.arange(0, len(schedule), counts[count]))
+
+
+def trailing(schedule: Schedule, count: int) -> Schedule:
+    """Any `count` of evenly spread positions that end at the last one, where the image is nothing but noise.
+
+    With few steps the published rule starts its walk well before that (750 of 999 for 4 steps), which a network trained on a
+    schedule that reaches pure noise sees as a mistake (Lin et al. 2024, table 2, "trailing").
+    """
+    total = len(schedule)
+    if not 1 <= count <= total:
+        raise InputError(f"{count} sampling steps", f"the schedule has {total}", f"choose 1 to {total}")
+    rising = torch.arange(1, count + 1, dtype=torch.float64) * (total / count)
+    return _keep(schedule, rising.round().long() - 1)
+
+
+def _keep(schedule: Schedule, positions: Tensor) -> Schedule:
+    """The schedule that visits only `positions` and has the same alpha-bar there."""
+    alpha_bar = schedule.alphas_cumprod[positions]
+    before = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
+    return Schedule(1 - alpha_bar / before, schedule.steps[positions])
