@@ -1,7 +1,7 @@
 """DiffDub's renderer: a diffusion auto-encoder that inpaints the mouth window (DiffDub specification, section 4).
 
-A semantic encoder turns the picture of a face from the brows to the chin into one vector, the lip latent. A UNet predicts
-what is in the mouth window of a noisy frame from that latent and one reference frame of the same person.
+A semantic encoder turns the picture of a face from the brows to the chin into one vector, the lip latent. A UNet
+predicts what is in the mouth window of a noisy frame from that latent and one reference frame of the same person.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,8 +28,8 @@ class Renderer(nn.Module):
     """Encoder and UNet; the defaults are the published network (168.50 M parameters, 706 tensors).
 
     `multipliers` times `width` are the channels at each level, each level half the size of the one before; `attention`
-    names the levels with self-attention, counted from 0 at full size. With `patch` p > 1 both networks work on p x p blocks of
-    pixels folded into channels, which makes a small network p^2 times cheaper.
+    names the levels with self-attention, counted from 0 at full size. With `patch` p > 1 both networks work on p x p
+    blocks of pixels folded into channels, which makes a small network p^2 times cheaper.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class Renderer(nn.Module):
         )
 
     def encode(self, image: Tensor) -> Tensor:
-        """Lip latent (n, latent) of an encoder picture (n, 3, h, w) in [-1, 1]; h and w divisible by the encoder's reach."""
+        """Lip latent (n, latent), unbounded, of what the encoder sees, (n, 3, h, w) in [-1, 1] (window.encoder_crop)."""
         return self.encoder(image)
 
     def forward(self, x: Tensor, t: Tensor, latent: Tensor) -> Tensor:
         """The prediction (n, 3, h, w), by published training the noise.
 
-        x (n, 6, h, w): the noisy image with clean pixels outside the mouth window, then the reference frame, in [-1, 1]; t (n,)
-        int64 step index 0..999; latent (n, latent). Height and width are divisible by patch * 2^(levels - 1).
+        x (n, 6, h, w): the noisy image with clean pixels outside the mouth window, then the reference frame in [-1, 1];
+        t (n,) int64 step index 0..999; latent (n, latent). Height and width are divisible by patch * 2^(levels - 1).
         """
         time = self.time_embed(t)
         hidden = functional.pixel_unshuffle(x, self.patch)

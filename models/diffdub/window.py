@@ -1,4 +1,4 @@
-"""Where DiffDub looks and where it paints: the mouth window and the encoder's crop (DiffDub specification, section 3.4).
+"""Where DiffDub looks and where it paints: mouth window and encoder crop (DiffDub specification, section 3.4).
 
 Frames are RGB uint8 (size, size, 3) at the renderer's working size; landmarks are (68, 2) pixels of that frame.
 """
@@ -44,9 +44,10 @@ def scale_training_landmarks(points: np.ndarray, height: int, width: int, size: 
 
 
 def inside(points: np.ndarray, size: int, upper: int = NOSE_TIP, margins: Margins | None = None) -> np.ndarray:
-    """(size, size) uint8: 1 in the window under landmark `upper`, grown by the margins (in proportion to size by default).
+    """(size, size) uint8: 1 in the window under landmark `upper`.
 
-    The polygon runs along the jaw (points 6, 8, 10) and up to the height of `upper`. Corners outside the frame are cut off.
+    The polygon runs along the jaw (points 6, 8, 10) and up to the height of `upper`; corners outside the frame are cut
+    off. It is grown by `margins`, by default the published ones in proportion to the size.
     """
     chin, growth = margins or margins_for(size)
     x, y = np.asarray(points, np.float64).T

@@ -57,8 +57,8 @@ def start_image(
 class Denoiser:
     """A network with its conditioning, seen by samplers as a guess of the clean image.
 
-    `network(x, t)` takes the running image (n, c, h, w) and the original step indices t (n,) int64. `base` is the picture that
-    "residual_start" adds to; `limit` clips the guess to [-limit, limit] (None: no clipping, as for latents).
+    `network(x, t)` takes the running image (n, c, h, w) and the original step indices t (n,) int64. `base` is the
+    picture that "residual_start" adds to; `limit` clips the guess to [-limit, limit], None leaves it (latents).
     """
 
     network: Callable[[Tensor, Tensor], Tensor]

@@ -1,7 +1,7 @@
 """From noise to images: short loops over a denoiser that yield the running image after each step.
 
-Every sampler has the same signature: (denoiser, noise (n, c, h, w), schedule, known) -> iterator of x; the last x is the
-image. All frames of a batch are independent. Nothing is drawn at random inside: the noise is the caller's.
+Every sampler has the same signature: (denoiser, noise (n, c, h, w), schedule, known) -> iterator of x; the last x is
+the image. All frames of a batch are independent. Nothing is drawn at random inside: the noise is the caller's.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,9 @@ from models.diffusion.schedule import Schedule
 
 
 class Known(NamedTuple):
-    """Inpainting: `keep` (n, 1 or c, h, w) is 1 where the clean `image` (n, c, h, w) is mixed in before every network call."""
+    """Inpainting: the clean `image` (n, c, h, w) is mixed in before every network call where `keep` (n, 1 or c, h, w)
+    is 1.
+    """
 
     image: Tensor
     keep: Tensor
@@ -25,7 +27,7 @@ class Known(NamedTuple):
 
 
 def ddim(denoiser: Denoiser, noise: Tensor, schedule: Schedule, known: Known | None = None) -> Iterator[Tensor]:
-    """Deterministic DDIM (Song et al. 2021, equation 12 with sigma 0), the noise derived again from the clipped image."""
+    """Deterministic DDIM (Song et al. 2021, equation 12, sigma 0), the noise derived again from the clipped image."""
     x = noise
     for position in reversed(range(len(schedule))):
         if known is not None:
@@ -56,7 +58,7 @@ def unipc(denoiser: Denoiser, noise: Tensor, schedule: Schedule, known: Known | 
 def _solve(
     solver_class: type, denoiser: Denoiser, noise: Tensor, schedule: Schedule, known: Known | None
 ) -> Iterator[Tensor]:
-    """Walk a solver of diffusers over every position of `schedule`; ours stays the parameterisation, its own is the update."""
+    """Walk a solver of diffusers over every position of `schedule`: it gets clean images and makes the update."""
     solver = solver_class(
         num_train_timesteps=len(schedule),
         trained_betas=schedule.betas.tolist(),

@@ -101,8 +101,8 @@ def spaced(schedule: Schedule, count: int) -> Schedule:
 def trailing(schedule: Schedule, count: int) -> Schedule:
     """Any `count` of evenly spread positions that end at the last one, where the image is nothing but noise.
 
-    With few steps the published rule starts its walk well before that (750 of 999 for 4 steps), which a network trained on a
-    schedule that reaches pure noise sees as a mistake (Lin et al. 2024, table 2, "trailing").
+    With few steps the published rule starts its walk well before that (750 of 999 for 4 steps), which a network
+    trained on a schedule that reaches pure noise sees as a mistake (Lin et al. 2024, table 2, "trailing").
     """
     total = len(schedule)
     if not 1 <= count <= total:
