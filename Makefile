@@ -1,0 +1,37 @@
+# make demo: environment, then the workflow on the built-in demo.   make test: the same environment plus test tools, then the tests.
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: demo test setup lint lock clean
+
+demo: .venv/.run
+	@snakemake --cores all all
+	@echo "Done. Open results/report.html in a browser; the table is results/metrics.csv, the videos are in results/videos."
+
+test: setup lint
+	@pytest
+
+setup: .venv/.run .venv/.test
+
+lint: setup
+	@ruff check . && ruff format --check --quiet . && snakefmt --check Snakefile rules && snakemake --lint
+
+.venv/.run: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Talkflow needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@echo "Installing the pinned packages into .venv (a few minutes the first time) ..."
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	@$(PIP) --requirement requirements.txt
+	@$(PIP) --no-deps face-alignment==1.5.0  # by itself it would bring a second OpenCV that needs a screen
+	@touch $@
+
+.venv/.test: requirements-test.txt .venv/.run
+	@$(PIP) --requirement requirements-test.txt
+	@touch $@
+
+# Writes requirements.txt and requirements-test.txt anew from pyproject.toml.
+lock:
+	@$(PYTHON) envs/lock.py
+
+clean:
+	rm -rf results .snakemake

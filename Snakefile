@@ -1,0 +1,63 @@
+"""Talkflow: talking-face videos from raw file to trained models, generated videos and one honest table."""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/demo.smk"
+include: "rules/ingest.smk"
+include: "rules/faces.smk"
+include: "rules/speech.smk"
+include: "rules/splits.smk"
+include: "rules/weights.smk"
+include: "rules/videos.smk"
+include: "rules/scores.smk"
+include: "rules/report.smk"
+
+
+for name in config["systems"]:
+
+    include: f"rules/{name}.smk"
+
+
+localrules:
+    all,
+    prepare,
+    train,
+    sample,
+    score,
+
+
+rule all:
+    default_target: True
+    input:
+        prepared,
+        "results/metrics.csv",
+        "results/summary.csv",
+        "results/report.html",
+        dubbed,
+
+
+rule prepare:
+    input:
+        prepared,
+
+
+rule train:
+    input:
+        trained,
+
+
+rule sample:
+    input:
+        videos,
+
+
+rule score:
+    input:
+        scores,

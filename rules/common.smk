@@ -1,0 +1,169 @@
+"""What the rules share: the checked configuration, the list of clips, and the functions that name files."""
+
+import os
+import sys
+from pathlib import Path
+
+# Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the house.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")]))
+sys.path.insert(0, str(workflow.basedir))
+
+from models.registry import SYSTEMS, system
+from toolkit import devices
+from toolkit.clips import ClipRow, read_clips
+from toolkit.errors import InputError
+from toolkit.files import safe_name
+from toolkit.settings import complete, read_schema
+
+HOME = Path(workflow.basedir)
+
+
+def checked(settings: dict) -> dict:
+    """The configuration with its defaults, each system's block judged by the schema in that system's own folder."""
+    schema = read_schema(HOME / "config.schema.yaml")
+    for name in SYSTEMS:
+        schema["properties"][name] = read_schema(system(name).folder / "options.schema.yaml")
+    settings = complete(settings, schema)
+    for name in settings["systems"]:
+        system(name)
+    return settings
+
+
+def listed_clips() -> dict[str, ClipRow]:
+    """The clips of the configuration, by name."""
+    source = HOME / "demo/clips.tsv" if config["clips"] == "demo" else config["clips"]
+    return {row.clip: row for row in read_clips(source)}
+
+
+def dub_sources(kind: str, taken: set[str]) -> dict[str, ClipRow]:
+    """Pictures or speech that are named for dubbing alone."""
+    for name in config["dub"][kind]:
+        if name != safe_name(name) or name in taken:
+            raise InputError(
+                f"dub.{kind}.{name}", "is no safe file name, or is taken", f"Call it {safe_name(name)}_{kind}"
+            )
+    return {name: ClipRow(name, path) for name, path in config["dub"][kind].items()}
+
+
+try:
+    config = checked(config)
+    CLIPS = listed_clips()
+    PICTURES = dub_sources("pictures", set(CLIPS))
+    SPEECH = dub_sources("speech", set(CLIPS) | set(PICTURES))
+except InputError as error:
+    raise WorkflowError(str(error))
+
+SOURCES = SPEECH | PICTURES | CLIPS
+
+# Never two dashes in a row: they part a pair's video from its audio.
+NAME = r"[\w.]+(?:-[\w.]+)*"
+
+
+wildcard_constraints:
+    clip=NAME,
+    video=NAME,
+    audio=NAME,
+    system="|".join(["ground_truth", *SYSTEMS]),
+    stage=r"\w+",
+    encoder="mel|mfcc|hubert|wav2vec2|whisper",
+
+
+# Without a GPU a network takes the cores that this run may use; with one, its job needs a single core beside it.
+NETWORK_THREADS = 1 if devices.gpus() else (workflow.cores or 1)
+
+
+def source(wildcards) -> str:
+    """The user's file behind a clip."""
+    if wildcards.clip not in SOURCES:
+        raise InputError(
+            wildcards.clip, "is named nowhere", "Add it to the clips table or to `dub` in the configuration"
+        )
+    return SOURCES[wildcards.clip].video
+
+
+def row_value(column: str):
+    """A params function that reads one column of the clip's row."""
+    return lambda wildcards: getattr(SOURCES[wildcards.clip], column)
+
+
+def needs(wildcards) -> list[str]:
+    """What a source must hold: a clip both picture and sound, a source for dubbing one of them."""
+    if wildcards.clip in CLIPS:
+        return ["video", "audio"]
+    return ["video"] * (wildcards.clip in PICTURES) + ["audio"] * (wildcards.clip in SPEECH)
+
+
+def listed(kind: str) -> list[str]:
+    """Clips of a split (train, test) or pairs, as the checkpoint found them usable."""
+    path = checkpoints.split_clips.get().output[kind]
+    with open(path, encoding="utf-8") as lines:
+        rows = [line.rstrip("\n").split("\t")[0] for line in lines]
+    return rows[1:] if kind == "pairs" else rows
+
+
+def training_files(pattern: str):
+    """An input function: one file per training clip."""
+    return lambda wildcards: expand(pattern, clip=listed("train"))
+
+
+def prepared(wildcards) -> list[str]:
+    """Every listed clip through landmarks, crop and features, and the splits. An unusable clip fails here, by its own name."""
+    encoders = sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
+    return [
+        *expand("results/crops/{clip}.mp4", clip=CLIPS),
+        *expand("results/features/{encoder}/{clip}.npy", encoder=encoders, clip=CLIPS),
+        "results/splits/pairs.tsv",
+    ]
+
+
+def stage_weights(name: str, stage: str) -> str:
+    """Where a stage's weights come from: our own training, the published file, or the user's folder."""
+    folders = {"trained": f"results/models/{name}", "published": f"results/weights/{name}"}
+    choice = config[name]["weights"]
+    return f"{folders.get(choice, choice)}/{stage}.safetensors"
+
+
+def trained(wildcards) -> list[str]:
+    """The weights of every stage that this configuration trains or fetches."""
+    return [stage_weights(name, stage) for name in config["systems"] for stage in system(name).stages]
+
+
+def videos(wildcards) -> list[str]:
+    """The deliverable of every system and pair."""
+    return expand("results/videos/{system}/{pair}.mp4", system=config["systems"], pair=listed("pairs"))
+
+
+def scores(wildcards) -> list[str]:
+    """Every system's scores on every pair, and what the real clips themselves score."""
+    pairs = listed("pairs")
+    own = [pair for pair in pairs if len(set(pair.split("--"))) == 1]
+    return [
+        *expand("results/scores/ground_truth/{pair}.json", pair=own),
+        *expand("results/scores/{system}/{pair}.json", system=config["systems"], pair=pairs),
+    ]
+
+
+def dubbed(wildcards) -> list[str]:
+    """Every picture with every speech that the configuration names for dubbing, by every system that listens."""
+    listening = [name for name in config["systems"] if system(name).stages]
+    return expand("results/dub/{system}/{video}--{audio}.mp4", system=listening, video=PICTURES, audio=SPEECH)
+
+
+def sample_video(wildcards) -> str:
+    """A pair's face crops: the system's, or the real clip's own."""
+    if wildcards.system == "ground_truth":
+        return f"results/crops/{wildcards.video}.mp4"
+    return f"results/samples/{wildcards.system}/{wildcards.video}--{wildcards.audio}.mp4"
+
+
+def opening(name: str) -> str:
+    """What tells how the mouth opens in a clip: its truth where somebody knows it, else its landmarks."""
+    known = name in CLIPS and CLIPS[name].truth
+    return CLIPS[name].truth if known else f"results/landmarks/{name}.npz"
+
+
+def players(sources: list[str], videos: list[str]) -> list[dict]:
+    """What stands side by side in the report: for each pair its source, then every system's video."""
+    made = [{"pair": Path(path).stem, "system": Path(path).parent.name, "path": path} for path in videos]
+    pairs = dict.fromkeys(video["pair"] for video in made)
+    return [{"pair": pair, "system": "source", "path": path} for pair, path in zip(pairs, sources)] + made

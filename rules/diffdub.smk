@@ -1,0 +1,111 @@
+"""DiffDub: train the renderer, write down the lips it sees, train the sequence generator on them, draw dubbed faces."""
+
+
+rule train_diffdub_renderer:
+    input:
+        crops=training_files("results/crops/{clip}.mp4"),
+        transforms=training_files("results/crops/{clip}.npz"),
+    output:
+        weights="results/models/diffdub/renderer.safetensors",
+        record="results/models/diffdub/renderer.json",
+    log:
+        "results/logs/train_diffdub_renderer.log",
+    benchmark:
+        "results/benchmarks/train_diffdub_renderer.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        gpu=1,
+        runtime=2880,
+    params:
+        system="diffdub",
+        stage="renderer",
+        preset=config["diffdub"]["preset"],
+        options=config["diffdub"]["training"]["renderer"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/train.py"
+
+
+rule encode_diffdub_latents:
+    input:
+        crops=training_files("results/crops/{clip}.mp4"),
+        transforms=training_files("results/crops/{clip}.npz"),
+        weights=[stage_weights("diffdub", "renderer")],
+    output:
+        latents="results/latents/diffdub.safetensors",
+    log:
+        "results/logs/encode_diffdub_latents.log",
+    benchmark:
+        "results/benchmarks/encode_diffdub_latents.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        gpu=1,
+    params:
+        system="diffdub",
+        preset=config["diffdub"]["preset"],
+    script:
+        "../workflow_scripts/encode_latents.py"
+
+
+rule train_diffdub_sequence:
+    input:
+        crops=training_files("results/crops/{clip}.mp4"),
+        transforms=training_files("results/crops/{clip}.npz"),
+        speech=training_files(f"results/features/{config['diffdub']['speech']}/{{clip}}.npy"),
+        latents="results/latents/diffdub.safetensors",
+    output:
+        weights="results/models/diffdub/sequence.safetensors",
+        record="results/models/diffdub/sequence.json",
+    log:
+        "results/logs/train_diffdub_sequence.log",
+    benchmark:
+        "results/benchmarks/train_diffdub_sequence.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        gpu=1,
+        runtime=2880,
+    params:
+        system="diffdub",
+        stage="sequence",
+        preset=config["diffdub"]["preset"],
+        options=config["diffdub"]["training"]["sequence"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/train.py"
+
+
+rule sample_diffdub:
+    input:
+        crop="results/crops/{video}.mp4",
+        transform="results/crops/{video}.npz",
+        audio="results/audio/{audio}.wav",
+        speech=f"results/features/{config['diffdub']['speech']}/{{audio}}.npy",
+        weights=[stage_weights("diffdub", stage) for stage in system("diffdub").stages],
+    output:
+        sample="results/samples/diffdub/{video}--{audio}.mp4",
+    log:
+        "results/logs/sample_diffdub/{video}--{audio}.log",
+    benchmark:
+        "results/benchmarks/sample_diffdub/{video}--{audio}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=8000,
+        gpu=1,
+    params:
+        system="diffdub",
+        preset=config["diffdub"]["preset"],
+        options=config["diffdub"]["sampling"],
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/sample.py"

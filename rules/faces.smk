@@ -1,0 +1,48 @@
+"""Where the face is: landmarks per frame, and one fixed square per clip."""
+
+
+rule detect_landmarks:
+    input:
+        video="results/clips/{clip}.mp4",
+    output:
+        landmarks="results/landmarks/{clip}.npz",
+    log:
+        "results/logs/detect_landmarks/{clip}.log",
+    benchmark:
+        "results/benchmarks/detect_landmarks/{clip}.tsv"
+    conda:
+        "../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        gpu=int(config["faces"]["detector"] == "face_alignment"),
+    params:
+        detector=config["faces"]["detector"],
+        face=config["faces"]["face"],
+        interval=config["faces"]["interval"],
+        smoothing=config["faces"]["smoothing"],
+    script:
+        "../workflow_scripts/detect_landmarks.py"
+
+
+rule crop_faces:
+    input:
+        video="results/clips/{clip}.mp4",
+        landmarks="results/landmarks/{clip}.npz",
+    output:
+        crop="results/crops/{clip}.mp4",
+        transform="results/crops/{clip}.npz",
+    log:
+        "results/logs/crop_faces/{clip}.log",
+    benchmark:
+        "results/benchmarks/crop_faces/{clip}.tsv"
+    conda:
+        "../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        size=config["crops"]["size"],
+        expand=config["crops"]["expand"],
+    script:
+        "../workflow_scripts/crop_faces.py"

@@ -1,0 +1,28 @@
+"""One page to look at."""
+
+
+rule build_report:
+    input:
+        metrics="results/metrics.csv",
+        summary="results/summary.csv",
+        scores=scores,
+        videos=videos,
+        sources=lambda wildcards: [f"results/clips/{pair.split('--')[0]}.mp4" for pair in listed("pairs")],
+        verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
+    output:
+        report="results/report.html",
+    log:
+        "results/logs/build_report.log",
+    benchmark:
+        "results/benchmarks/build_report.tsv"
+    conda:
+        "../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        videos=lambda wildcards, input: players(input.sources, input.videos),
+        benchmarks="results/benchmarks",
+        max_players=config["report"]["max_players"],
+    script:
+        "../workflow_scripts/build_report.py"

@@ -1,0 +1,47 @@
+"""Each pair's scores, and the table of them all."""
+
+
+rule score_pair:
+    input:
+        sample=sample_video,
+        crop="results/crops/{video}.mp4",
+        crop_points="results/crops/{video}.npz",
+        speech_opening=lambda wildcards: opening(wildcards.audio),
+        video_opening=lambda wildcards: opening(wildcards.video),
+    output:
+        scores="results/scores/{system}/{video}--{audio}.json",
+    log:
+        "results/logs/score_pair/{system}/{video}--{audio}.log",
+    benchmark:
+        "results/benchmarks/score_pair/{system}/{video}--{audio}.tsv"
+    conda:
+        "../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        system="{system}",
+        video="{video}",
+        audio="{audio}",
+        detector=config["faces"]["detector"],
+    script:
+        "../workflow_scripts/score.py"
+
+
+rule collect_scores:
+    input:
+        scores=scores,
+    output:
+        metrics="results/metrics.csv",
+        summary="results/summary.csv",
+    log:
+        "results/logs/collect_scores.log",
+    benchmark:
+        "results/benchmarks/collect_scores.tsv"
+    conda:
+        "../envs/metrics.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    script:
+        "../workflow_scripts/collect_scores.py"

@@ -1,0 +1,35 @@
+"""The deliverables: faces pasted back into the full frame, with sound, exact in length, marked as synthetic."""
+
+
+rule mux_video:
+    input:
+        clip="results/clips/{video}.mp4",
+        transform="results/crops/{video}.npz",
+        sample="results/samples/{system}/{video}--{audio}.mp4",
+        audio="results/audio/{audio}.wav",
+    output:
+        video="results/videos/{system}/{video}--{audio}.mp4",
+    log:
+        "results/logs/mux_video/{system}/{video}--{audio}.log",
+    benchmark:
+        "results/benchmarks/mux_video/{system}/{video}--{audio}.tsv"
+    conda:
+        "../envs/media.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        system="{system}",
+        options=lambda wildcards: config[wildcards.system].get("sampling", config[wildcards.system]),
+        when_speech_ends=config["videos"]["when_speech_ends"],
+    script:
+        "../workflow_scripts/mux_video.py"
+
+
+use rule mux_video as dub_video with:
+    output:
+        video="results/dub/{system}/{video}--{audio}.mp4",
+    log:
+        "results/logs/dub_video/{system}/{video}--{audio}.log",
+    benchmark:
+        "results/benchmarks/dub_video/{system}/{video}--{audio}.tsv"

@@ -1,0 +1,36 @@
+import numpy as np
+import pytest
+
+from toolkit import files
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
+    target = tmp_path / "a.json"
+    files.write_json(target, {"old": 1})
+    with pytest.raises(RuntimeError), files.whole(target) as partial:
+        partial.write_text("half")
+        raise RuntimeError
+    assert files.read_json(target) == {"old": 1}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_json_refuses_what_is_not_json(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(tmp_path / "a.json", {"x": float("nan")})
+    assert not list(tmp_path.iterdir())
+
+
+def test_arrays_come_back(tmp_path):
+    files.write_npy(tmp_path / "a.npy", np.arange(3))
+    files.write_npz(tmp_path / "a.npz", b=np.eye(2))
+    assert (np.load(tmp_path / "a.npy", mmap_mode="r") == [0, 1, 2]).all()
+    assert (np.load(tmp_path / "a.npz")["b"] == np.eye(2)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("a b", "a_b"), ("../../etc", "etc"), ("x--y", "x-y"), (".hidden", "hidden"), ("", "clip"), ("né 视频;'\"", "né_视频")],
+)
+def test_names_stay_inside_their_folder(text, name):
+    assert files.safe_name(text) == name
+    assert files.safe_name(name) == name

@@ -1,0 +1,69 @@
+"""Train one stage of one system on the training clips.
+
+The same script serves every system: the system says what is learnt from what (`training.task`), the one trainer runs it, and the
+averaged weights are written with a note of how they came to be. Run again after an interruption, it goes on from its checkpoint.
+"""
+
+from pathlib import Path
+
+from models.registry import system as find_system
+from models.system import Clip
+from toolkit import devices
+from toolkit.log import job_log
+
+
+def train(
+    weights: str | Path,
+    checkpoints: str | Path,
+    *,
+    system: str,
+    stage: str,
+    preset: str,
+    options: dict,
+    seed: int,
+    clips: list[Clip],
+    earlier: dict[str, Path] | None = None,
+) -> None:
+    """Write `weights` (.safetensors, and a .json beside it); `checkpoints` is the folder from which a killed run goes on.
+
+    `options` overrides the preset's training settings; `earlier` are the weights of the stages before, by name.
+    """
+    with devices.lease():
+        from models.checkpoints import write_weights
+        from models.training import fit
+
+        task = find_system(system).part("training").task(stage, preset, options, clips, earlier or {})
+        trained = fit(task, checkpoints, seed=seed)
+        record = {
+            "system": system,
+            "stage": stage,
+            "preset": preset,
+            "options": options,
+            "steps": task.steps,
+            "seed": seed,
+            "clips": [clip.name for clip in clips],
+        }
+        write_weights(weights, trained, record)
+
+
+def clip_files(crops: list, transforms: list, speech: list | None = None, latents: str | None = None) -> list[Clip]:
+    """The clips behind lists of files that stand in the same order."""
+    return [
+        Clip(Path(crop).stem, Path(crop), Path(transform), Path(heard) if heard else None, Path(latents) if latents else None)
+        for crop, transform, heard in zip(crops, transforms, speech or [None] * len(crops), strict=True)
+    ]
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        train(
+            snakemake.output.weights,
+            Path("results/checkpoints") / snakemake.params.system / snakemake.params.stage,
+            clips=clip_files(
+                snakemake.input.crops,
+                snakemake.input.transforms,
+                snakemake.input.get("speech"),
+                snakemake.input.get("latents"),
+            ),
+            **dict(snakemake.params.items()),
+        )
