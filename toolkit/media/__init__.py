@@ -1,5 +1,5 @@
 """Video and sound: reading strangers' files safely, the house's own files exactly.
 
-Strangers' files are read by `probe`, `inspect`, `resample` and `audio`; what those write (25 fps, 16 kHz, tagged BT.709) is read
-by `frames` and written by `writer` and `mux`.
+Strangers' files go through `container`, `probe`, `check`, `resample` and `audio`; the house's own (25 fps, 16 kHz,
+tagged BT.709) are read by `frames` and written by `writer` and `mux`.
 """

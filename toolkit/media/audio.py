@@ -26,6 +26,11 @@ def read_audio(path: str | Path) -> np.ndarray:
     return samples
 
 
+def count_samples(path: str | Path) -> int:
+    """How many samples one of the workflow's wav files holds, from its header."""
+    return soundfile.info(path).frames
+
+
 def write_audio(path: str | Path, samples: np.ndarray) -> None:
     """Write (samples,) float32 in -1 .. 1 as 16 kHz PCM16 wav, whole or not at all; louder samples are clipped."""
     with whole(path) as partial:
@@ -35,8 +40,8 @@ def write_audio(path: str | Path, samples: np.ndarray) -> None:
 def extract_audio(path: str | Path, wav: str | Path, *, zero: float, frames: int | None = None) -> None:
     """Write the sound of any media file as 16 kHz mono PCM16, exactly 640 samples for each of `frames` video frames.
 
-    zero: the moment (seconds on the file's own clock, as time stamps count it) that becomes sample 0. Sound before it is
-        cut, and where the sound starts later, silence is put in front, so that it stays in step with the picture.
+    zero: the moment (seconds on the file's own clock, as time stamps count it) that becomes sample 0. Sound before it
+        is cut, and where the sound starts later, silence is put in front, so that it stays in step with the picture.
     frames: without it, as many whole frames as the sound after `zero` lasts (rounded).
     """
     with whole(wav) as partial:
@@ -54,7 +59,8 @@ def _convert(path: str | Path, wav: Path, zero: float, frames: int | None) -> No
             raise InputError(path, "it has no audio track", "Give a video with sound, or name a sound file for it")
         index = container.streams.audio[0].index
         begin = (container.start_time or 0) / 1e6
-    # Time stamps are kept (copyts) and counted from `zero`; the resampler then starts at 0, filling or cutting, and fills gaps.
+    # Time stamps are kept (copyts) and counted from `zero`; the resampler starts at 0, filling or cutting, and fills
+    # gaps.
     early = max(0.0, zero - begin - 1)  # a second ahead, so that the decoder is warm at `zero`
     sound = source(path, vn=None, sn=None, dn=None, **({"ss": early, "noaccurate_seek": None} if early else {}))[
         str(index)

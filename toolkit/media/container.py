@@ -9,8 +9,8 @@ from av.container import InputContainer
 
 from toolkit.errors import InputError
 
-# Playlists and scripts (hls, concat, dash, image sequences, ...) name other files or addresses, so a "video" could be made to
-# read any file of the user's: demuxers are allowed by name, and none of these opens a second file.
+# Playlists and scripts (hls, concat, dash, image sequences, ...) name other files or addresses, so a "video" could be
+# made to read any file of the user's: demuxers are allowed by name, and none of these opens a second file.
 FORMATS = (
     "mov,matroska,avi,flv,asf,mpegts,mpeg,mxf,ogg,gif,rm,dv,mpegvideo,h264,hevc,m4v,ivf,nut,webp_anim,"
     "wav,w64,aiff,caf,au,mp3,flac,aac,ac3,eac3,amr,wv,ape,opus,tta"
@@ -21,7 +21,7 @@ CONVERT = "Convert it to mp4 with a video tool, or leave it out of the table of 
 
 
 def url(path: str | Path) -> str:
-    """A file name as FFmpeg reads it literally: `concat:a|b`, `-x` and `http://...` are names of files like any other."""
+    """A file name that FFmpeg takes literally: `concat:a|b`, `-x` and `http://...` are files like any other."""
     return f"file:{Path(path).absolute()}"
 
 

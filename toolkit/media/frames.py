@@ -62,8 +62,8 @@ class FrameReader:
     """Any frame of one of the workflow's videos by its number, at its quickest where every frame is a key frame.
 
     Holds the pictures decoded since the last key frame (25 at most in the workflow's files), so that reading backwards
-    decodes each stretch between key frames once. The file is opened on first use in each process, so that a reader can be
-    handed to a DataLoader's workers.
+    decodes each stretch between key frames once. The file is opened on first use in each process, so that a reader can
+    be handed to a DataLoader's workers.
     """
 
     def __init__(self, path: str | Path) -> None:

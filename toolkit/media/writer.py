@@ -1,4 +1,4 @@
-"""Writing frames as H.264 at 25 frames a second, in the one colour convention of the house: BT.709, limited range, tagged."""
+"""Writing frames as H.264 at 25 frames a second, in the house's one colour convention: BT.709, limited, tagged."""
 
 from collections.abc import Iterable
 from fractions import Fraction

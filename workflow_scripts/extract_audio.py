@@ -1,0 +1,48 @@
+"""A clip's sound as every later stage reads it: 16 kHz, one channel, 640 samples for each video frame, in step."""
+
+from pathlib import Path
+
+from toolkit.files import read_json
+from toolkit.log import job_log, logger
+from toolkit.media.audio import extract_audio as extract
+from toolkit.media.check import require_usable
+from toolkit.media.probe import Media
+from toolkit.timing import frame_count
+
+
+def extract_audio(
+    video: str | Path,
+    verdict: str | Path,
+    audio: str | Path,
+    *,
+    clip_info: str | Path | None = None,
+    start: float | None = None,
+    end: float | None = None,
+) -> None:
+    """Write the wav of a clip whose picture was resampled (`clip_info`), or of a file wanted for its sound alone.
+
+    start, end: the cut of the latter, in seconds from its first picture (its first sound, where there is no picture);
+    the clip's is known from `clip_info`.
+    """
+    judged = read_json(verdict)
+    require_usable(judged)
+    if clip_info is not None:
+        clip = read_json(clip_info)
+        zero, frames = clip["zero"], clip["frames"]
+    else:
+        media = Media(**judged["media"])
+        zero = (media.video_start if media.has_video else media.audio_start) + (start or 0.0)
+        frames = None if end is None else frame_count(end - (start or 0.0))
+    extract(video, audio, zero=zero, frames=frames)
+    logger.info("%s: sound from %.3f s, %s frames", video, zero, frames or "all")
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        extract_audio(
+            snakemake.input.source,
+            snakemake.input.verdict,
+            snakemake.output.audio,
+            clip_info=snakemake.input.get("info") or None,
+            **dict(snakemake.params.items()),
+        )
