@@ -10,9 +10,7 @@ from models.diffusion import Schedule, start_image, training_target
 
 
 class RendererLoss(NamedTuple):
-    """`loss` (n,) per sample; `noisy` (n, 3, h, w) what the network saw; `predicted_target` (n, 3, h, w), not
-    clipped.
-    """
+    """`loss` (n,) per sample; (n, 3, h, w): `noisy`, what the network saw, and `predicted_target`, not clipped."""
 
     loss: Tensor
     noisy: Tensor
@@ -32,7 +30,7 @@ def renderer_loss(
     """Stage 1: squared error inside the mouth window, divided by the whole picture's number of values.
 
     `network(x (n, 6, h, w), t (n,))` is the renderer with its latent; target, reference and noise are (n, 3, h, w),
-    keep (n, 1 or 3, h, w) is 1 where the target stays clean, t (n,) int64. "residual_start" is a residual on the
+    keep (n, 1 or 3, h, w) is 1 where the target stays clean, t (n,) int64. The base of "residual_start" is the
     reference.
     """
     noisy = keep * target + (1 - keep) * schedule.noisy(target, noise, t)

@@ -1,5 +1,4 @@
-"""Frames and landmarks to lip latents, and lip latents back to frames: batched over frames that know nothing of each
-other.
+"""Frames and landmarks to lip latents, and lip latents back to frames, in batches of independent frames.
 
 Frames are RGB uint8 (n, h, w, 3) square face crops of any size with landmarks (n, 68, 2) in their pixels; the work is
 done at `size` (DiffDub specification, sections 2, 3.4 and 7).
@@ -69,8 +68,7 @@ def render(
     """The frames with their mouth windows painted anew: (n, 3, size, size) in [-1, 1], on the renderer's device.
 
     `references` and `noise` (n or 1, 3, size, size) are one for each frame or one for all: the published demo shares
-    both, which keeps the texture still in time. `latents` (n, latent); `schedule` holds the steps to walk, already
-    spaced.
+    both, which keeps the texture still in time. `latents` (n, latent); `schedule` is spaced: the steps to walk.
     """
     device = next(renderer.parameters()).device
     keep = np.stack(

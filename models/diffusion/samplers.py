@@ -15,9 +15,7 @@ from models.diffusion.schedule import Schedule
 
 
 class Known(NamedTuple):
-    """Inpainting: the clean `image` (n, c, h, w) is mixed in before every network call where `keep` (n, 1 or c, h, w)
-    is 1.
-    """
+    """Inpainting: where `keep` (n, 1 or c, h, w) is 1 the clean `image` (n, c, h, w) is mixed in before each call."""
 
     image: Tensor
     keep: Tensor
@@ -61,12 +59,13 @@ def _solve(
     """Walk a solver of diffusers over every position of `schedule`: it gets clean images and makes the update."""
     solver = solver_class(
         num_train_timesteps=len(schedule),
-        trained_betas=schedule.betas.tolist(),
         prediction_type="sample",  # the denoiser hands over clean images, already clipped
         solver_order=2,
         timestep_spacing="trailing",  # over its own S steps: S-1, ..., 0, each once
         final_sigmas_type="zero",
     )
+    # Its own table would be a float32 product of (1 - beta), which is 0 where a few steps end in pure noise.
+    solver.alphas_cumprod = schedule.alphas_cumprod.float()
     solver.set_timesteps(len(schedule))
     x = noise
     for position in solver.timesteps.tolist():

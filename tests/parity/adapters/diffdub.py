@@ -61,7 +61,7 @@ def lip_latent(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def render_frame(case: dict, call: str, inputs: Tensors) -> Tensors:
-    steps = number(call, r"(\d+)", number(case["calls"][call]["returns"], r"(\d+) DDIM steps", 4))
+    steps = number(case["calls"][call]["returns"], r"(\d+) DDIM steps", number(call, r"(\d+)", 4))
     image = render(
         network(case, Renderer),
         inputs["frame"].numpy()[None],

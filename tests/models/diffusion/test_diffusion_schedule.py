@@ -1,0 +1,83 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.diffusion import cosine_schedule, linear_schedule, spaced, stride_counts, trailing
+from models.diffusion.schedule import at
+from toolkit.errors import InputError
+
+PUBLISHED_COUNTS = [
+    *range(2, 37),
+    *[38, 39, 40, 42, 44, 46, 48, 50, 53, 56, 59, 63, 67, 72, 77, 84, 91, 100, 112, 125, 143, 167, 200, 250, 334, 500],
+    1000,
+]
+
+
+def test_linear_tables_follow_their_formulas():
+    schedule = linear_schedule()
+    alpha_bar = np.cumprod(1 - np.linspace(1e-4, 0.02, 1000))
+    assert schedule.alphas_cumprod.dtype == torch.float64
+    np.testing.assert_allclose(schedule.alphas_cumprod, alpha_bar, rtol=1e-13)
+    np.testing.assert_allclose(schedule.sqrt_recipm1_alphas_cumprod, np.sqrt((1 - alpha_bar) / alpha_bar), rtol=1e-10)
+    assert schedule.alphas_cumprod_prev[0] == 1
+
+
+def test_cosine_alpha_bar_follows_its_formula_until_betas_are_held():
+    schedule = cosine_schedule()
+    times = np.arange(1, 1001) / 1000
+    wanted = np.cos((times + 0.008) / 1.008 * np.pi / 2) ** 2 / np.cos(0.008 / 1.008 * np.pi / 2) ** 2
+    np.testing.assert_allclose(schedule.alphas_cumprod[:998], wanted[:998], rtol=1e-10)
+    assert schedule.betas.max() == 0.999
+
+
+def test_the_published_stride_rule_reaches_62_counts():
+    assert sorted(stride_counts()) == PUBLISHED_COUNTS
+    assert len(PUBLISHED_COUNTS) == 62
+    for count, stride in stride_counts().items():
+        assert math.ceil(1000 / stride) == count
+        assert stride == 1 or math.ceil(1000 / (stride - 1)) != count
+
+
+@pytest.mark.parametrize(("count", "stride"), [(20, 50), (30, 34), (3, 334), (1000, 1)])
+def test_spaced_keeps_every_stride_th_step(count, stride):
+    whole = linear_schedule()
+    kept = spaced(whole, count)
+    assert kept.steps.tolist() == list(range(0, 1000, stride))
+    torch.testing.assert_close(kept.alphas_cumprod, whole.alphas_cumprod[kept.steps], rtol=1e-13, atol=0)
+
+
+def test_a_count_that_no_stride_gives_is_refused_with_those_that_exist():
+    with pytest.raises(InputError, match="37 sampling steps") as error:
+        spaced(linear_schedule(), 37)
+    assert all(str(count) in error.value.remedy for count in PUBLISHED_COUNTS)
+
+
+@pytest.mark.parametrize("count", [1, 4, 7, 37, 1000])
+def test_trailing_ends_at_the_last_step_whatever_the_count(count):
+    steps = trailing(cosine_schedule(), count).steps
+    assert len(steps) == count
+    assert steps[-1] == 999
+    assert (steps.diff() > 0).all()
+    assert steps.diff().float().std() < 1 if count > 2 else True
+
+
+def test_trailing_refuses_more_steps_than_there_are():
+    with pytest.raises(InputError, match="1001 sampling steps"):
+        trailing(linear_schedule(), 1001)
+
+
+def test_noisy_mixes_each_sample_at_its_own_step():
+    schedule = linear_schedule()
+    start, noise = torch.full((3, 1, 2, 2), 2.0), torch.full((3, 1, 2, 2), -1.0)
+    mixed = schedule.noisy(start, noise, torch.tensor([0, 500, 999]))
+    for row, step in enumerate([0, 500, 999]):
+        alpha_bar = schedule.alphas_cumprod[step].item()
+        assert mixed[row].unique().item() == pytest.approx(2 * alpha_bar**0.5 - (1 - alpha_bar) ** 0.5, abs=1e-6)
+
+
+def test_table_entries_are_float32_and_broadcast():
+    values = at(linear_schedule().betas, torch.tensor([0, 999]), torch.zeros(2, 3, 4, 5))
+    assert values.dtype == torch.float32
+    assert values.shape == (2, 1, 1, 1)
