@@ -13,6 +13,8 @@ import numpy as np
 from toolkit.talker.mesh import Mesh
 from toolkit.talker.portrait import EYE_A, EYE_B, MOUTH, OUTER_LIPS, SIZE, Portrait, photograph
 
+FOREHEAD = 9  # pixels of skin above the brows
+
 
 class Look(NamedTuple):
     """A portrait and, where worn, `glasses` (SIZE, SIZE, 4) uint8 RGBA to be laid over it."""
@@ -87,33 +89,36 @@ def reshape(face: Portrait, *, jaw_width: float, chin: float) -> Portrait:
 def regions(face: Portrait) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Soft masks (SIZE, SIZE) float32, 0 to 1, of skin, hair and background, told apart by colour and place."""
     smooth = cv2.GaussianBlur(face.picture, (0, 0), 1.2)
-    lightness, _, yellow = cv2.split(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB).astype(np.float32))
+    lightness, _, yellow = cv2.split(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB))
     saturation = cv2.cvtColor(smooth, cv2.COLOR_RGB2HSV)[..., 1]
-    chin = face.points[8, 1]
-    y = np.mgrid[:SIZE, :SIZE][0]
-    wall = ((yellow > 126.5) & (yellow < 138.5) & (lightness > 140) & (saturation < 50)).astype(np.uint8)
-    _, parts = cv2.connectedComponents(wall)
-    background = np.isin(parts, np.unique(parts[:4][parts[:4] > 0]))
-    head = ~background & (y < chin + 22) & (yellow > 133.5)
-    outline = np.concatenate([face.points[:17], hairline(face.points)])
-    inner = np.zeros((SIZE, SIZE), np.uint8)
-    cv2.fillPoly(inner, [np.round(outline).astype(np.int32)], 1)
-    skin = head & ((inner > 0) | (y > face.points[3, 1]) | ((saturation < 88) & (y > face.points[1, 1])))
-    hair = head & ~skin & (y < face.points[4, 1])
-    return tuple(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.3) for mask in (skin, hair, background))
+    row = np.arange(SIZE)[:, None]
+    wall = (yellow > 122) & (yellow < 139) & (lightness > 140) & (saturation < 50)
+    background = cv2.dilate(connected(wall, (4, 4)), np.ones((3, 3), np.uint8)) > 0
+    chin, lobe, ear, brow = face.points[[8, 3, 1, 19], 1]
+    head = (yellow > 132) & ~background & (row < chin + 22)
+    head = cv2.morphologyEx(head.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8)) > 0
+    head = connected(head & ~background, tuple(face.points[30].astype(int))) > 0
+    outline = np.concatenate([face.points[:17], face.points[26:16:-1] - (0, FOREHEAD)])
+    inner = cv2.fillPoly(np.zeros((SIZE, SIZE), np.uint8), [np.round(outline).astype(np.int32)], 1) > 0
+    fringe = (saturation > 100) & (row < brow)
+    ears = (lightness > 140) & (saturation < 100) & (row > ear)
+    skin = head & ((inner & ~fringe) | ears | (row > lobe))
+    hair = head & ~skin
+    return tuple(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 1.2) for mask in (skin, hair, background))
+
+
+def connected(mask: np.ndarray, seed: tuple[int, int]) -> np.ndarray:
+    """The part (SIZE, SIZE) uint8 of a mask that hangs together with the pixel at `seed` (x, y)."""
+    _, parts = cv2.connectedComponents(mask.astype(np.uint8))
+    return (parts == parts[seed[1], seed[0]]).astype(np.uint8)
 
 
 def openings(points: np.ndarray) -> np.ndarray:
     """Mask (SIZE, SIZE) float32 of eyes and teeth, which keep their colour whatever the skin's."""
     mask = np.zeros((SIZE, SIZE), np.float32)
-    for part in (EYE_A, EYE_B, MOUTH):
-        cv2.fillPoly(mask, [np.round(points[part]).astype(np.int32)], 0.6)
+    for part, share in ((EYE_A, 0.3), (EYE_B, 0.3), (MOUTH, 0.6)):
+        cv2.fillPoly(mask, [np.round(points[part]).astype(np.int32)], share)
     return cv2.GaussianBlur(mask, (0, 0), 0.8)
-
-
-def hairline(points: np.ndarray) -> np.ndarray:
-    """The forehead's upper outline from the right temple to the left one, a little above the brows."""
-    return points[26:16:-1] - (0, 9)
 
 
 def tint(picture: np.ndarray, mask: np.ndarray, factors: tuple[float, float, float]) -> np.ndarray:

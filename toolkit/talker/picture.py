@@ -27,7 +27,7 @@ class Talker:
         self.points = look.portrait.points
         self.mesh = Mesh(self.points, HOLES, SIZE)
         self.skin = fill_holes(look.portrait.picture, self.points)
-        self.mouth, self.tongue = inside_of_mouth(look.portrait.picture, self.points)
+        self.throat, self.tongue, self.teeth = inside_of_mouth(look.portrait.picture, self.points)
         self.rigidity = rigidity(self.mesh.vertices)
         eyes = self.points[LANDMARKS[[36, 45]]]
         self.eye_distance = float(np.linalg.norm(eyes[1] - eyes[0]))
@@ -58,11 +58,11 @@ class Talker:
         for eye in (EYE_A, EYE_B):
             blend(picture, moved[eye], lambda window: carry(self.look.portrait.picture, head, window))
         jaw = moved[LANDMARKS[66]] - (head[:, :2] @ self.points[LANDMARKS[66]] + head[:, 2])
-        with_jaw = head + [[0, 0, jaw[0]], [0, 0, jaw[1]]]
+        with_jaw = np.column_stack([head[:, :2], head[:, 2] + jaw])
 
         def mouth(window: tuple[slice, slice]) -> np.ndarray:
-            tongue = carry(self.tongue, with_jaw, window)
-            return over(carry(self.mouth, head, window), tongue)
+            behind = over(carry(self.throat, head, window), carry(self.tongue, with_jaw, window))
+            return over(behind, carry(self.teeth, head, window))
 
         blend(picture, moved[MOUTH], mouth, shade=True)
         if self.look.glasses is not None:
@@ -98,9 +98,9 @@ def fill_holes(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
     return cv2.inpaint(picture, mask, 4, cv2.INPAINT_TELEA)
 
 
-def inside_of_mouth(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What the lips uncover: the photograph's own teeth before a dark throat (SIZE, SIZE, 3), and a tongue
-    (SIZE, SIZE, 4) that goes with the jaw; both uint8."""
+def inside_of_mouth(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What the lips uncover, back to front, uint8: a dark throat (SIZE, SIZE, 3), a tongue (SIZE, SIZE, 4) that goes
+    with the jaw, and the photograph's own teeth (SIZE, SIZE, 4)."""
     rim = points[MOUTH]
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
     centre, half = (rim[0, 0] + rim[12, 0]) / 2, (rim[12, 0] - rim[0, 0]) / 2
@@ -112,19 +112,19 @@ def inside_of_mouth(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray
     arch = np.clip((0.80 - np.abs(across)) / 0.25, 0, 1)  # the row of teeth ends before the corners
     teeth = ((y > top + 0.3) & (y < bottom - 0.6)) * arch
     teeth = cv2.GaussianBlur(teeth, (0, 0), 0.6)[..., None]
-    mouth = teeth * 0.92 * picture + (1 - teeth) * throat
     low = bottom[round(centre)]
     bulge = ((x - centre) / (0.6 * half)) ** 2 + ((y - low - 1.0) / 7.5) ** 2
     alpha = 0.9 * np.clip((1.15 - bulge) / 0.5, 0, 1)
     light = 0.75 + 0.35 * np.clip(1 - bulge, 0, 1)
     tongue = np.dstack([light[..., None] * TONGUE, 255 * alpha])
-    return (np.clip(layer, 0, 255).round().astype(np.uint8) for layer in (mouth, tongue))
+    teeth = np.dstack([0.94 * picture, 255 * teeth])
+    return (np.clip(layer, 0, 255).round().astype(np.uint8) for layer in (throat, tongue, teeth))
 
 
 def carry(layer: np.ndarray, head: np.ndarray, window: tuple[slice, slice]) -> np.ndarray:
     """The part of a layer (SIZE, SIZE, channels) moved by `head` that is seen in a window (rows, columns)."""
     rows, columns = window
-    shifted = head - [[0, 0, columns.start], [0, 0, rows.start]]
+    shifted = np.column_stack([head[:, :2], head[:, 2] - (columns.start, rows.start)])
     size = (columns.stop - columns.start, rows.stop - rows.start)
     return cv2.warpAffine(layer, shifted, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
