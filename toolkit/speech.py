@@ -38,10 +38,10 @@ class Recording:
         try:
             info = soundfile.info(str(path))
         except soundfile.LibsndfileError as error:
-            raise InputError(path, f"not a readable audio file ({error})", "Give a wav file.") from None
+            raise InputError(path, f"not a readable audio file ({error})", "Give a wav file") from None
         if (info.samplerate, info.channels) != (SAMPLE_RATE, 1):
             problem = f"{info.channels} channels at {info.samplerate} Hz instead of one at {SAMPLE_RATE} Hz"
-            raise InputError(path, problem, "Use the wav that the workflow extracts (results/audio).")
+            raise InputError(path, problem, "Use the wav that the workflow extracts (results/audio)")
         self._length = info.frames
 
     def __len__(self) -> int:
