@@ -89,6 +89,11 @@ def normalisation(samples: Samples) -> tuple[float, float]:
     return float(mean), float(np.sqrt(squares / len(samples) + VARIANCE_FLOOR))
 
 
+def normalised(waveform: np.ndarray, mean: float, deviation: float) -> Tensor:
+    """What HuBERT and wav2vec 2.0 hear: (samples,) to (1, samples) float32 of zero mean and unit variance."""
+    return torch.from_numpy((waveform - np.float32(mean)) / np.float32(deviation))[None]
+
+
 @torch.inference_mode()
 def hidden_states(network: PreTrainedModel, heard: Tensor) -> Tensor:
     """All hidden states of one input: (layers + 1, frames, width).
@@ -115,9 +120,8 @@ def _waveform_ear(network: PreTrainedModel, samples: Samples) -> Hear:
     def hear(first: int, last: int) -> Tensor:
         # The waveform is not padded at the clip's end (but to a first frame): the last feature frame is repeated.
         stop = min(last * HOP + RECEPTIVE - HOP, max(len(samples), RECEPTIVE))
-        waveform = (read_padded(samples, first * HOP, stop) - np.float32(mean)) / np.float32(deviation)
-        states = hidden_states(network, torch.from_numpy(waveform)[None].to(network.device))
-        return end_padded(states, last - first)
+        waveform = normalised(read_padded(samples, first * HOP, stop), mean, deviation)
+        return end_padded(hidden_states(network, waveform.to(network.device)), last - first)
 
     return hear
 

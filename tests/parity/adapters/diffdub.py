@@ -4,12 +4,15 @@ import numpy as np
 import torch
 from harness import by_call, network, number
 from torch import Tensor
+from transformers import HubertConfig, HubertModel
 
 from models.diffdub import window
 from models.diffdub.losses import renderer_loss, sequence_loss
 from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import lip_latents, lip_pictures, render, to_pixels, to_tensor
+from models.diffdub.sequence import SequenceGenerator
 from models.diffusion import Denoiser, Known, ddim, linear_schedule, spaced
+from models.speech.encoders import end_padded, hidden_states, normalisation, normalised
 
 Tensors = dict[str, Tensor]
 SCHEDULE = linear_schedule()
@@ -74,6 +77,37 @@ def render_frame(case: dict, call: str, inputs: Tensors) -> Tensors:
         margins=PUBLISHED,
     )
     return {"image": (image + 1) / 2, "pixels": torch.from_numpy(to_pixels(image)[0])}
+
+
+# sequence, hubert
+
+
+def forward(case: dict, call: str, inputs: Tensors) -> Tensors:
+    return {"latents": network(case, SequenceGenerator)(inputs["audio"], inputs["reference"])}
+
+
+def reference_encoder(case: dict, call: str, inputs: Tensors) -> Tensors:
+    return {"y": network(case, SequenceGenerator).encoder.reference_encoder(inputs["x"])}
+
+
+def speech_encoder(case: dict, call: str, inputs: Tensors) -> Tensors:
+    return {"y": network(case, SequenceGenerator).encoder.speech_encoder(inputs["x"])}
+
+
+def coarse_decoder(case: dict, call: str, inputs: Tensors) -> Tensors:
+    return {"y": network(case, SequenceGenerator).encoder.coarse_decoder(inputs["x"])}
+
+
+def cross_attention(case: dict, call: str, inputs: Tensors) -> Tensors:
+    return {"y": network(case, SequenceGenerator).encoder.cross_attention(inputs["audio"], inputs["reference"])}
+
+
+def hubert_features(case: dict, call: str, inputs: Tensors) -> Tensors:
+    encoder = network(case, lambda: HubertModel(HubertConfig(**case["config"])))
+    waveform = inputs["waveform"].numpy()
+    heard = normalised(waveform, *normalisation(waveform))
+    states = hidden_states(encoder, heard)
+    return {"normalised": heard, "features": end_padded(states, states.shape[1] + 1)}
 
 
 # sampler, schedule, losses
@@ -171,6 +205,16 @@ ADAPTERS = {
             r"render_frame\w*": render_frame,
         }
     ),
+    "diffdub/sequence": by_call(
+        {
+            r"forward\w*": forward,
+            r"reference_encoder\w*": reference_encoder,
+            r"speech_encoder\w*": speech_encoder,
+            r"coarse_decoder\w*": coarse_decoder,
+            r"cross_attention\w*": cross_attention,
+        }
+    ),
+    "diffdub/hubert": by_call({r"features\w*": hubert_features}),
     "diffdub/sampler": sampler,
     "diffdub/schedule": schedule,
     "diffdub/losses": by_call({r"stage1\w*": closed_form_stage1, r"stage2\w*": stage2}),
