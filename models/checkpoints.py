@@ -1,0 +1,219 @@
+"""Weights on disk: strangers' files read without running anything that they bring, our own kept as safetensors.
+
+A PyTorch checkpoint is a pickle, and unpickling calls whatever the file names. Three readers are tried, none of which
+does:
+
+1. torch's weights-only reader, which knows tensors and plain containers;
+2. the same reader, with the classes that the file names allowed as inert classes of the same name (enough for
+   Lightning 1.4, which keys its callbacks by a class);
+3. an unpickler that gives an inert object for every name but those that rebuild tensors and plain containers, for files
+   whose foreign objects have content, and for the non-zip format of torch before 1.6.
+"""
+
+import collections
+import hashlib
+import logging
+import pickle
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from toolkit.errors import InputError
+from toolkit.files import read_json, whole, write_json
+
+logger = logging.getLogger("talkflow")
+
+
+@dataclass(frozen=True)
+class PublishedFile:
+    """A checkpoint that a system's authors published.
+
+    folder   web address of the folder that holds it, without the last slash
+    names    the file names in use, the likeliest first
+    sha256   its digest, or None where none is known: then the digest of the first file seen is recorded and kept to
+    """
+
+    folder: str
+    names: tuple[str, ...]
+    sha256: str | None = None
+
+
+class _Inert:
+    """Stands in for anything that a file names and we do not know: takes every call, does nothing, keeps nothing."""
+
+    def __new__(cls, *arguments: object, **named: object) -> "_Inert":
+        return object.__new__(cls)
+
+    def _ignore(self, *arguments: object, **named: object) -> None:
+        pass
+
+    def __call__(self, *arguments: object, **named: object) -> "_Inert":
+        return _Inert()
+
+    __init__ = __setstate__ = __setitem__ = append = extend = add = update = _ignore
+
+
+def _inert(name: str) -> type:
+    return type(name.rpartition(".")[2], (_Inert,), {})
+
+
+_KNOWN = {
+    "collections.OrderedDict": collections.OrderedDict,
+    "torch.Size": torch.Size,
+    "torch.device": torch.device,
+    "torch._utils._rebuild_tensor": torch._utils._rebuild_tensor,
+    "torch._utils._rebuild_tensor_v2": torch._utils._rebuild_tensor_v2,
+    "torch._utils._rebuild_parameter": torch._utils._rebuild_parameter,
+    **{f"torch.{name}": value for name, value in vars(torch).items() if isinstance(value, torch.dtype)},
+    **{f"{module}.{kind.__name__}": kind
+       for module in ("builtins", "__builtin__")  # as Python 3 and Python 2 name it
+       for kind in (bool, int, float, complex, list, tuple, dict, set, frozenset)},
+}  # fmt: skip
+
+
+class _Unpickler(pickle.Unpickler):
+    """An unpickler that knows tensors and plain containers; everything else becomes inert."""
+
+    def find_class(self, module: str, name: str) -> object:
+        full_name = f"{module}.{name}"
+        if full_name not in _KNOWN:
+            logger.info("ignored %s, which the file names", full_name)
+            return _inert(full_name)
+        return _KNOWN[full_name]
+
+
+# What torch.load asks of a pickle module (the name is asked for by its check of dill's version).
+_RESTRICTED_PICKLE = SimpleNamespace(
+    __name__="restricted_pickle", Unpickler=_Unpickler, load=lambda file, **options: _Unpickler(file, **options).load()
+)
+
+
+def _read_pickle(path: Path) -> object:
+    """The content of a PyTorch file. Tensors of a zip file stay on the disk until they are used."""
+    with path.open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+    # For these two torch.load goes ways of its own: it would run the program, and unpack the archive.
+    if is_zip and "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
+        raise ValueError("it is a TorchScript program")
+    if not is_zip and tarfile.is_tarfile(path):
+        raise ValueError("it is a tar archive")
+    options = {"map_location": "cpu", "mmap": is_zip}
+    try:
+        return torch.load(path, weights_only=True, **options)
+    except Exception as error:  # a hostile or broken pickle can raise anything
+        logger.info("%s holds more than tensors: %s", path, _first_line(error))
+    if is_zip:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+        try:
+            with torch.serialization.safe_globals([(_inert(name), name) for name in names]):
+                return torch.load(path, weights_only=True, **options)
+        except Exception as error:
+            logger.info("%s holds objects with content: %s", path, _first_line(error))
+    return torch.load(path, weights_only=False, pickle_module=_RESTRICTED_PICKLE, **options)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def read_state_dict(path: str | Path) -> dict[str, Tensor]:
+    """The table of tensors in a file, by name, on the CPU, memory-mapped where the format allows.
+
+    Takes safetensors, and PyTorch files (zip and the older form) that are such a table or hold one as `state_dict`.
+    No code in the file is run. Raises InputError for anything else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(path, "there is no such file", "Check the path")
+    try:
+        content = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    except Exception as error:  # see _read_pickle
+        problem = f"cannot be read as a checkpoint ({_first_line(error)})"
+        raise InputError(path, problem, "Fetch the file again") from error
+    table = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(table, Mapping) or not table:
+        raise InputError(path, "holds no table of tensors", "Give a PyTorch checkpoint or a .safetensors file")
+    strangers = [str(name) for name, value in table.items() if not isinstance(value, Tensor)]
+    if strangers:
+        problem = f"holds other things than tensors among its weights: {_some(strangers)}"
+        raise InputError(path, problem, "Give a file of weights")
+    return {str(name): value.detach() for name, value in table.items()}
+
+
+def _some(names: list[str]) -> str:
+    shown = ", ".join(names[:8])
+    return shown if len(names) <= 8 else f"{shown} and {len(names) - 8} more"
+
+
+def check_names(
+    tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]], subject: str | Path = "weights"
+) -> None:
+    """Refuse tensors whose names or shapes are not the expected ones, with the list of the differences.
+
+    Absent `num_batches_tracked` counters alone are forgiven: inference never reads them, early torch never wrote
+    them, and `load_state_dict` fills them in.
+    """
+    counter = ".num_batches_tracked"
+    missing = [name for name in expected if name not in tensors and not f".{name}".endswith(counter)]
+    unexpected = [name for name in tensors if name not in expected]
+    misshapen = [
+        f"{name} is {tuple(tensors[name].shape)} and not {tuple(shape)}"
+        for name, shape in expected.items()
+        if name in tensors and tuple(tensors[name].shape) != tuple(shape)
+    ]
+    kinds = {"missing": missing, "unexpected": unexpected, "misshapen": misshapen}
+    found = [f"{len(names)} {kind} ({_some(names)})" for kind, names in kinds.items() if names]
+    if found:
+        raise InputError(subject, f"does not fit the network: {'; '.join(found)}", "Give the weights of this network")
+
+
+def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], subject: str | Path = "weights") -> None:
+    """Copy `tensors` into `network`, strictly; raises InputError (see `check_names`) where they do not fit."""
+    check_names(tensors, {name: tuple(value.shape) for name, value in network.state_dict().items()}, subject)
+    network.load_state_dict(dict(tensors), strict=True)
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_weights(path: str | Path, tensors: Mapping[str, Tensor], record: Mapping[str, object]) -> None:
+    """Write tensors as safetensors and, beside them as `.json`, how they came to be.
+
+    `record` is the caller's: origin and digest of a published file; preset, steps, seed, data and git commit of a
+    training run. The weights' own digest is added to it as `sha256`.
+    """
+    path = Path(path)
+    storages: set[int] = set()
+    separate = {}
+    for name, value in tensors.items():
+        value = value.detach().cpu().contiguous()
+        storage = value.untyped_storage()
+        # safetensors refuses tensors that share memory (tied weights, views of one buffer)
+        shared = storage.data_ptr() in storages or storage.nbytes() != value.nbytes
+        separate[name] = value.clone() if shared else value
+        storages.add(storage.data_ptr())
+    with whole(path) as partial:
+        save_file(separate, partial, metadata={"format": "pt"})
+        write_json(path.with_suffix(".json"), {**record, "sha256": sha256(partial)})
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Tensors of a `.safetensors` file, memory-mapped; raises InputError where it cannot be read."""
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise InputError(path, "is not a .safetensors file", "Convert the checkpoint with the rule fetch_weights")
+    return read_state_dict(path)
+
+
+def read_record(path: str | Path) -> dict:
+    """How the weights in `path` came to be: the `.json` beside them."""
+    return read_json(Path(path).with_suffix(".json"))
