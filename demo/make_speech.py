@@ -49,7 +49,7 @@ ROUNDNESS = (
     | dict.fromkeys("ɹrɜɚ", 0.4)
     | dict.fromkeys("ie", -0.3)  # spread lips
 )
-WEIGHT = dict.fromkeys("mbpfv", 2.5) | dict.fromkeys("tdkɡŋn", 0.5) | dict.fromkeys("h", 0.1)
+WEIGHT = dict.fromkeys("mbpfv", 3.5) | dict.fromkeys("tdkɡŋn", 0.5) | dict.fromkeys("h", 0.1)
 
 SENTENCES = {
     "balloons": ("en-us+f2", "Bobby popped five balloons, and the puppy barked all afternoon."),
