@@ -1,8 +1,8 @@
 """Finds parity cases, decides which are due, fills networks and compares. What a case is: `fill.py`.
 
-An adapter is a function (case, call, inputs) -> outputs: it runs one call of a case on our code, all of them tensors by name.
-Other folders bring other calls of the same cases (`ddim10`, `encode_pair`), so adapters go by patterns of call names and by
-the inputs, never by stored values.
+An adapter is a function (case, call, inputs) -> outputs: it runs one call of a case on our code, all of them tensors
+by name. Other folders bring other calls of the same cases (`ddim10`, `encode_pair`), so adapters go by patterns of
+call names and by the inputs, never by stored values.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from torch import Tensor, nn
 ROOT = Path(__file__).parents[2]
 HOMES = (Path(__file__).parent, ROOT.parent / "shared" / "parity")
 
-# A case is due when what it pins is built. Cases of `metrics` wait for metrics/<case>.py, those of a system for its package;
-# only what is kept elsewhere is listed here.
+# A case is due when what it pins is built. Cases of `metrics` wait for metrics/<case>.py, those of a system for its
+# package; only what is kept elsewhere is listed here.
 SOURCES = {"face_recon": "models/perception/face_recon.py"}
 
-# Relative error, by the longest matching prefix of <case>.<output>. 1e-4 is the general bar; each specification's section on
-# tolerances says where less is right in float32 on a CPU (diffdub.md section 11: 1e-4 does not see a wrong epsilon).
+# Relative error, by the longest matching prefix of <case>.<output>. 1e-4 is the general bar; the specifications say
+# where less is right in float32 on a CPU (diffdub.md section 11: 1e-4 does not see a wrong epsilon).
 TOLERANCES = {
     "": 1e-4,
     "diffdub/": 3e-6,
@@ -103,8 +103,8 @@ _kept: dict[str, nn.Module] = {}
 def network(case: dict, build: Callable[[], nn.Module], device: str = "meta") -> nn.Module:
     """The case's network in eval mode with the case's weights, strictly loaded; the last one asked for is kept.
 
-    It is built without storage and takes over the filled tensors, so that no weight is held twice. A network whose constructor
-    computes buffers ("constant" in case.json) is built on the "cpu" instead.
+    It is built without storage and takes over the filled tensors, so that no weight is held twice. A network whose
+    constructor computes buffers ("constant" in case.json) is built on the "cpu" instead.
     """
     key = json.dumps([case["name"], case.get("config"), case["tensors"]])
     if key not in _kept:
