@@ -25,9 +25,9 @@ def fetch_weights(
 ) -> None:
     """Write `output` (.safetensors, and .json beside it: origin, digest) from the published file of a system's stage.
 
-    `folder` is where this system's files are placed by hand; `address` replaces the official web folder, for a mirror. Raises
-    InputError when the file cannot be had, when its digest is wrong and when its content is not what the network
-    takes.
+    `folder` is where this system's files are placed by hand; `address` replaces the official web folder, for a mirror.
+    Raises InputError when the file cannot be had, when its digest is wrong and when its content is not what the
+    network takes.
     """
     checkpoints = registry.system(system).part("checkpoints")
     if stage not in checkpoints.PUBLISHED:
