@@ -1,0 +1,48 @@
+"""Does the mouth follow the speech: correlation (higher is better) and spread (1 is best) of its opening over time.
+
+The opening of a frame is the gap between the inner lips over the outer-eye distance (`faces.geometry.mouth_opening`).
+Correlation alone passes a mouth that hardly moves; spread alone passes one that moves at random; so both are asked.
+"""
+
+import numpy as np
+
+from metrics.registry import NotComputed
+from toolkit.faces.geometry import mouth_opening
+
+HELD = 0.004
+"""A mouth whose opening has a smaller standard deviation than this, in outer-eye distances, does not move: what a
+detector reads from one picture held still wanders by less, and its correlation with anything is chance."""
+
+
+def opening_track(points: np.ndarray, ok: np.ndarray) -> np.ndarray:
+    """The mouth's opening per frame (T,) from landmarks (T, 68, 2); frames without a face (`ok` false) are filled by
+    straight lines from the nearest frames with one. `NotComputed` where no frame has a face."""
+    if not ok.any():
+        raise NotComputed("no face was found in any frame")
+    frames = np.arange(len(ok))
+    return np.interp(frames, frames[ok], mouth_opening(points[ok]))
+
+
+def mouth_correlation(generated: np.ndarray, truth: np.ndarray) -> float:
+    """Pearson's r of two opening tracks (T,) over the shorter's frames, -1 to 1; never NaN."""
+    generated, truth = _shorter(generated, truth)
+    if truth.std() < HELD:
+        raise NotComputed("the true mouth does not move")
+    if generated.std() < HELD:
+        raise NotComputed("the mouth does not move")
+    return float(np.corrcoef(generated, truth)[0, 1])
+
+
+def mouth_spread(generated: np.ndarray, truth: np.ndarray) -> float:
+    """Standard deviation of the generated opening over the true one's, from 0 (held), over the shorter's frames."""
+    generated, truth = _shorter(generated, truth)
+    if truth.std() < HELD:
+        raise NotComputed("the true mouth does not move")
+    return float(generated.std() / truth.std())
+
+
+def _shorter(generated: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    length = min(len(generated), len(truth))
+    if length < 2:
+        raise NotComputed("fewer than two frames to compare")
+    return np.asarray(generated[:length], np.float64), np.asarray(truth[:length], np.float64)

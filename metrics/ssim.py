@@ -1,0 +1,46 @@
+"""Structural similarity, -1 to 1, higher is better (specs/metrics.md section 3; Wang et al. 2004).
+
+`ssim` is the one to report. The others are what scripts in the wild compute; they are here so that a published value
+can be recognised, and differ too much to be compared with it (0.86 for 0.73 on one picture).
+All take uint8 RGB frames (H, W, 3) of one size, at least 11 pixels each way.
+"""
+
+import cv2
+import numpy as np
+from skimage.metrics import structural_similarity
+
+
+def ssim(reference: np.ndarray, generated: np.ndarray) -> float:
+    """The original definition: Gaussian window 11×11 of sigma 1.5, population covariance, border of 5 left out, mean
+    over channels."""
+    return float(
+        structural_similarity(
+            reference,
+            generated,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+            data_range=255,
+            channel_axis=-1,
+        )
+    )
+
+
+def ssim_uniform(reference: np.ndarray, generated: np.ndarray) -> float:
+    """scikit-image's defaults: flat window 7×7, sample covariance."""
+    return float(structural_similarity(reference, generated, data_range=255, channel_axis=-1))
+
+
+def ssim_uniform_gray(reference: np.ndarray, generated: np.ndarray) -> float:
+    """scikit-image's defaults on OpenCV's 8-bit grey pictures; clearly higher than on colour."""
+    gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (reference, generated)]
+    return float(structural_similarity(*gray, data_range=255))
+
+
+def ssim_torchmetrics(reference: np.ndarray, generated: np.ndarray) -> float:
+    """torchmetrics' defaults, in float64: the same Gaussian, edges mirrored, no border left out."""
+    import torch  # seconds; the workflow's scoring does not need it
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    batch = [torch.from_numpy(frame).permute(2, 0, 1)[None].double() for frame in (generated, reference)]
+    return structural_similarity_index_measure(*batch, data_range=255.0).item()
