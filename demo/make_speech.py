@@ -21,7 +21,7 @@ SAMPLES_PER_FRAME = 640  # at 25 frames a second; recordings are a whole number 
 TRACK_RATE = 100  # Hz
 SILENCE = 0.16  # s before and after the sentence, so that every clip shows a closed mouth
 BLEND = 0.035  # s, standard deviation of the coarticulation window
-PEAK = 0.7
+PEAK = 0.7  # of the loudest sample
 SPEED = 152  # words a minute
 FOLDER = Path(__file__).parent / "speech"
 
@@ -170,7 +170,7 @@ def record(espeak: ctypes.CDLL, rate: int, name: str, voice: str, text: str) -> 
     kept = speech[: len(samples) - start]
     samples[start : start + len(kept)] = kept * PEAK / np.abs(speech).max()
     seconds = len(samples) / SAMPLE_RATE
-    shifted = [(time + SILENCE, phoneme) for time, phoneme in phonemes]
+    shifted = [(round(time + SILENCE, 3), phoneme) for time, phoneme in phonemes]
     opening, roundness = tracks(shifted, seconds)
     soundfile.write(FOLDER / f"{name}.flac", samples, SAMPLE_RATE, subtype="PCM_16")
     content = {
@@ -179,7 +179,7 @@ def record(espeak: ctypes.CDLL, rate: int, name: str, voice: str, text: str) -> 
         "rate": TRACK_RATE,
         "opening": [round(float(value), 4) for value in opening],
         "roundness": [round(float(value), 3) for value in roundness],
-        "phonemes": [[round(time, 3), phoneme] for time, phoneme in shifted],
+        "phonemes": shifted,
     }
     (FOLDER / f"{name}.json").write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
     return seconds

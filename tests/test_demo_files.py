@@ -1,6 +1,7 @@
 """The demo's tables and recordings hang together."""
 
 import csv
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,37 @@ def test_recordings_are_small_and_all_different():
     assert len(SPEECH) >= 20
     assert sum(path.stat().st_size for path in (ROOT / "demo/speech").iterdir()) < 2.5e6
     assert len({read_json(path.with_suffix(".json"))["sentence"] for path in SPEECH}) == len(SPEECH)
+
+
+@pytest.fixture(scope="module")
+def maker():
+    """`demo/make_speech.py`, which needs eSpeak NG to speak but not to make tracks."""
+    spec = importlib.util.spec_from_file_location("make_speech", ROOT / "demo/make_speech.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_recordings_are_those_of_the_maker(maker):
+    for path in SPEECH:
+        track = read_json(path.with_suffix(".json"))
+        assert maker.SENTENCES[path.stem] == (track["voice"], track["sentence"])
+        phonemes, seconds = [tuple(pair) for pair in track["phonemes"]], soundfile.info(path).duration
+        opening, roundness = maker.tracks(phonemes, seconds)
+        np.testing.assert_allclose(opening, track["opening"], atol=1e-4)
+        np.testing.assert_allclose(roundness, track["roundness"], atol=1e-3)
+    assert len(maker.SENTENCES) == len(SPEECH)
+
+
+def test_lips_close_for_m_and_open_for_a(maker):
+    opening, roundness = maker.tracks([(0.2, "m"), (0.3, "ɑː"), (0.5, "m"), (0.6, "uː"), (0.8, "")], 1.0)
+    assert opening[25] < 0.05
+    assert opening[55] < 0.05
+    assert opening[40] > 0.2
+    assert 0.04 < opening[70] < 0.1
+    assert roundness[72] > 0.9
+    assert abs(roundness[40]) < 0.1
+    assert opening[[0, -1]].max() < 0.01
 
 
 @pytest.mark.parametrize("path", SPEECH, ids=lambda path: path.stem)

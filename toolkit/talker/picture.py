@@ -56,18 +56,15 @@ class Talker:
         """The picture for vertices at `moved` on a head that is carried by `head`."""
         picture = self.mesh.warp(self.skin, moved)
         for eye in (EYE_A, EYE_B):
-            blend(picture, moved[eye], lambda window: carry(self.look.portrait.picture, head, window))
-        jaw = moved[LANDMARKS[66]] - (head[:, :2] @ self.points[LANDMARKS[66]] + head[:, 2])
+            reveal(picture, moved[eye], [(self.look.portrait.picture, head)])
+        lower_lip = LANDMARKS[66]
+        jaw = moved[lower_lip] - (head[:, :2] @ self.points[lower_lip] + head[:, 2])
         with_jaw = np.column_stack([head[:, :2], head[:, 2] + jaw])
-
-        def mouth(window: tuple[slice, slice]) -> np.ndarray:
-            behind = over(carry(self.throat, head, window), carry(self.tongue, with_jaw, window))
-            return over(behind, carry(self.teeth, head, window))
-
-        blend(picture, moved[MOUTH], mouth, shade=True)
+        mouth = [(self.throat, head), (self.tongue, with_jaw), (self.teeth, head)]
+        reveal(picture, moved[MOUTH], mouth, shade=True)
         if self.look.glasses is not None:
-            whole = (slice(0, SIZE), slice(0, SIZE))
-            picture = over(picture, carry(self.look.glasses, head, whole))
+            everywhere = (slice(0, SIZE), slice(0, SIZE))
+            picture = over(picture, carry(self.look.glasses, head, everywhere))
         return picture
 
 
@@ -135,13 +132,21 @@ def over(below: np.ndarray, above: np.ndarray) -> np.ndarray:
     return (below + alpha * (above[..., :3] - below.astype(np.float32))).round().astype(np.uint8)
 
 
-def blend(picture: np.ndarray, outline: np.ndarray, layer, *, shade: bool = False) -> None:
-    """Show `layer(window)` inside `outline` (n, 2), in place; edges are smooth, and darker inside where `shade`."""
+def reveal(
+    picture: np.ndarray, outline: np.ndarray, layers: list[tuple[np.ndarray, np.ndarray]], *, shade: bool = False
+) -> None:
+    """Show what lies behind a hole with this outline (n, 2), in place; its edge is smooth, and dark where `shade`.
+
+    layers: pictures with the motion (2, 3) that carries each, back to front; the first has no alpha channel.
+    """
     left, top = np.floor(outline.min(axis=0)).astype(int) - 2
     right, bottom = np.ceil(outline.max(axis=0)).astype(int) + 3
     window = (slice(top, bottom), slice(left, right))
     cover = coverage(outline - (left, top), bottom - top, right - left)[..., None]
-    behind = layer(window).astype(np.float32)
+    behind, *others = (carry(layer, motion, window) for layer, motion in layers)
+    for layer in others:
+        behind = over(behind, layer)
+    behind = behind.astype(np.float32)
     if shade:
         behind *= 0.55 + 0.45 * cv2.GaussianBlur(cover, (0, 0), 1.5)[..., None]
     front = picture[window].astype(np.float32)
