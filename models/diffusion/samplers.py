@@ -26,16 +26,21 @@ class Known(NamedTuple):
 
 def ddim(denoiser: Denoiser, noise: Tensor, schedule: Schedule, known: Known | None = None) -> Iterator[Tensor]:
     """Deterministic DDIM (Song et al. 2021, equation 12, sigma 0), the noise derived again from the clipped image."""
+    recip, recipm1, before = (
+        table.float().to(noise.device)
+        for table in (
+            schedule.sqrt_recip_alphas_cumprod,
+            schedule.sqrt_recipm1_alphas_cumprod,
+            schedule.alphas_cumprod_prev,
+        )
+    )
     x = noise
     for position in reversed(range(len(schedule))):
         if known is not None:
             x = known.mix(x)
         start = denoiser(x, schedule, position)
-        recip = schedule.sqrt_recip_alphas_cumprod[position].item()
-        recipm1 = schedule.sqrt_recipm1_alphas_cumprod[position].item()
-        before = schedule.alphas_cumprod_prev[position].item()
-        direction = (recip * x - start) / recipm1
-        x = before**0.5 * start + (1 - before) ** 0.5 * direction
+        direction = (recip[position] * x - start) / recipm1[position]
+        x = before[position].sqrt() * start + (1 - before[position]).sqrt() * direction
         yield x
 
 
