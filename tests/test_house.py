@@ -1,0 +1,236 @@
+"""The house rules, read from the tree itself: who imports whom, pins, lengths, and where a system's name may stand."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from graphlib import TopologicalSorter
+from itertools import takewhile
+from pathlib import Path, PurePosixPath
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from models.registry import SYSTEMS
+
+ROOT = Path(__file__).parents[1]
+STOREYS = ("toolkit", "models", "metrics", "workflow_scripts")
+
+# What each storey may import of ours.
+MAY_IMPORT = {
+    "toolkit": ("toolkit",),
+    "models": ("models", "toolkit"),
+    "metrics": ("metrics", "models.perception", "toolkit"),
+    "workflow_scripts": ("models", "metrics", "toolkit"),
+}
+
+
+def tree() -> list[PurePosixPath]:
+    """Every file of the working tree but those that git ignores."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip("needs a git checkout")
+    return sorted(PurePosixPath(name) for name in listing.stdout.split("\0") if name and (ROOT / name).is_file())
+
+
+def sources(*folders: str) -> list[PurePosixPath]:
+    """Python files, of some folders alone where they are given."""
+    return [path for path in tree() if path.suffix == ".py" and (not folders or path.parts[0] in folders)]
+
+
+def parsed(path: PurePosixPath) -> ast.Module:
+    return ast.parse((ROOT / path).read_text(encoding="utf-8"), str(path))
+
+
+def module_name(path: PurePosixPath) -> str:
+    parts = path.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported(path: PurePosixPath, modules: set[str]) -> set[str]:
+    """Names of the modules that a file imports anywhere, ours (`modules`) down to the file."""
+    found = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}:{node.lineno} imports relatively"
+            whole = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= whole & modules
+            if whole - modules:
+                found.add(node.module)
+    return found
+
+
+@pytest.fixture(scope="module")
+def imports() -> dict[str, set[str]]:
+    """For each module of ours, what it imports."""
+    paths = sources(*STOREYS)
+    modules = {module_name(path) for path in paths}
+    return {module_name(path): imported(path, modules) for path in paths}
+
+
+def within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def test_storeys_import_downwards(imports):
+    wrong = [
+        f"{module} imports {name}"
+        for module, names in imports.items()
+        for name in sorted(names)
+        if name.split(".")[0] in STOREYS
+        and not any(within(name, package) for package in MAY_IMPORT[module.split(".")[0]])
+    ]
+    assert not wrong
+
+
+def test_no_system_is_imported_but_by_itself(imports):
+    wrong = [
+        f"{module} imports {name}"
+        for module, names in imports.items()
+        for name in sorted(names)
+        for package in SYSTEMS.values()
+        if within(name, package) and not within(module, package)
+    ]
+    assert not wrong
+
+
+def test_no_cycles(imports):
+    ours = {module: names & imports.keys() - {module} for module, names in imports.items()}
+    list(TopologicalSorter(ours).static_order())  # raises CycleError, which names the cycle
+
+
+@pytest.mark.parametrize("package", [*SYSTEMS.values(), "models.registry", "toolkit.devices"])
+def test_planning_needs_no_torch(package):
+    """Snakemake imports these while it plans, in every job anew."""
+    code = f"import sys, {package}; sys.exit(', '.join({{'torch', 'lightning'}} & sys.modules.keys()) or 0)"
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+def test_files_say_what_they_are():
+    """Docstrings of modules; an empty `__init__` has nothing to say, and a test's name says it."""
+    paths = [path for path in sources() if path.parts[0] != "tests"]
+    bare = [str(path) for path in paths if (module := parsed(path)).body and not ast.get_docstring(module)]
+    assert not bare
+
+
+def test_files_are_read_in_one_sitting():
+    long = {}
+    for path in tree():
+        if path.suffix in (".py", ".smk") or path.name == "Snakefile":
+            lines = (ROOT / path).read_text(encoding="utf-8").count("\n")
+            if lines > (59 if path.name == "Snakefile" else 450):
+                long[str(path)] = lines
+    assert not long
+
+
+def test_libraries_that_are_not_used(imports):
+    unwanted = {"torchvision", "torchaudio"}
+    assert not [module for module, names in imports.items() if unwanted & {name.split(".")[0] for name in names}]
+    assert not unwanted & pins().keys()
+
+
+def calls(path: PurePosixPath) -> list[ast.Call]:
+    return [node for node in ast.walk(parsed(path)) if isinstance(node, ast.Call)]
+
+
+def option(call: ast.Call, name: str) -> str | None:
+    return next((ast.unparse(word.value) for word in call.keywords if word.arg == name), None)
+
+
+def test_pickles_are_read_in_one_place():
+    """Only `models/checkpoints.py`, which knows how, may read with more than torch's weights-only reader."""
+    loaders = {"pickle.load", "pickle.loads", "pickle.Unpickler"}
+    wrong = [
+        f"{path}:{call.lineno}"
+        for path in sources(*STOREYS)
+        for call in calls(path)
+        if path != PurePosixPath("models/checkpoints.py")
+        if (function := ast.unparse(call.func)) in loaders
+        or (function == "torch.load" and option(call, "weights_only") != "True")
+        or (function in ("np.load", "numpy.load") and option(call, "allow_pickle") not in (None, "False"))
+    ]
+    assert not wrong
+
+
+def test_weights_are_loaded_strictly():
+    wrong = [
+        f"{path}:{call.lineno}"
+        for path in sources(*STOREYS)
+        for call in calls(path)
+        if ast.unparse(call.func).endswith("load_state_dict") and option(call, "strict") not in (None, "True")
+    ]
+    assert not wrong
+
+
+def pins() -> dict[str, str]:
+    """Pinned version by package."""
+    found = {}
+    for name in ("requirements.txt", "requirements-test.txt"):
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                package, _, version = line.partition("==")
+                assert version, f"{name}: {line} is not pinned"
+                found[canonicalize_name(package)] = version
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "envs").glob("*.yaml")), ids=lambda path: path.name)
+def test_environments_agree_with_requirements(path):
+    environment = yaml.safe_load(path.read_text(encoding="utf-8"))
+    [packages] = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    expected = pins()
+    for line in packages:
+        package, _, version = line.partition("==")
+        assert (line, expected[canonicalize_name(package)]) == (line, version)
+
+
+def test_requirements_hold_what_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    expected = pins()
+    for text in [*project["dependencies"], *project["optional-dependencies"]["test"]]:
+        requirement = Requirement(text)
+        assert requirement.specifier.contains(expected[canonicalize_name(requirement.name)]), text
+
+
+def own_block(lines: list[str], name: str) -> range:
+    """Line numbers, from 0, of a system's block in config.yaml."""
+    start = lines.index(f"{name}:")
+    block = takewhile(lambda line: not line or line[0] in " #", lines[start + 1 :])
+    return range(start, start + 1 + len(list(block)))
+
+
+def naming_lines(name: str) -> list[str]:
+    """Lines that name a system outside its own folder, rule file, configuration, tests, benchmarks and documents."""
+    # `still` is an English word too: it counts where it is quoted or part of a path.
+    pattern = re.compile(r"""["'`]still["'`]|(models|rules)[./]still\b""" if name == "still" else name, re.IGNORECASE)
+    found = []
+    for path in tree():
+        own = path.is_relative_to(f"models/{name}") or path == PurePosixPath(f"rules/{name}.smk")
+        if own or path.parts[0] in ("tests", "benchmarks", "docs", "demo") or path.suffix == ".md":
+            continue
+        try:
+            lines = (ROOT / path).read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:  # pictures and recordings
+            continue
+        block = own_block(lines, name) if path == PurePosixPath("config.yaml") else range(0)
+        found += [
+            f"{path}:{number + 1}: {line.strip()}"
+            for number, line in enumerate(lines)
+            if pattern.search(line)
+            and number not in block
+            and not (path == PurePosixPath("config.yaml") and line.startswith("systems:"))
+        ]
+    return found
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_systems_name_stands_on_one_registry_line(name):
+    lines = naming_lines(name)
+    assert [line.partition(":")[0] for line in lines] == ["models/registry.py"], lines
