@@ -58,7 +58,7 @@ class Sampler(Protocol):
 class System:
     """Facts that the workflow needs to plan, and the way to the modules that need more.
 
-    package   its package, e.g. `models.still`
+    package   its package, `models.<name>`
     stages    names of its training stages, in order; empty where nothing is learnt
     timeline  (source_frames, length, options) -> (length,) index of the source frame behind each output frame
     mask      (points (68, 2) in sample pixels, size, options) -> (size, size) float32, 1 where the system's picture counts

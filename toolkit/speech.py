@@ -1,7 +1,7 @@
 """Speech front-ends that need no network: log-mel spectrum and MFCC, at 50 frames a second.
 
 Feature frame f is centred on sample 320 f, so video frame i, which is shown from sample 640 i on, is centred on feature
-frame 2 i, and T video frames have exactly 2T feature frames (specs/diffdub.md section 3.3).
+frame 2 i, and T video frames have exactly 2T feature frames (section 3.3 of the specification of HuBERT features).
 
 Everything works in blocks of a fixed length and reads only the samples that a block needs, so an hour takes no more
 memory than a minute. Of librosa only the filter bank is used: its `stft` and `mfcc` compile for 20 s on first use.

@@ -1,4 +1,4 @@
-"""One square around the face for a whole clip, and the way there and back (specs/diffdub.md 3.1)."""
+"""One square around the face for a whole clip, and the way there and back."""
 
 from typing import NamedTuple
 
