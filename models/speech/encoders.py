@@ -1,13 +1,16 @@
 """Speech encoders of the transformers library: HuBERT, wav2vec 2.0, Whisper. Sound in, hidden states at 50 Hz out.
 
 Feature frame f of HuBERT and wav2vec 2.0 hears samples 320 f .. 320 f + 399, of Whisper those around 320 f, so T video
-frames have 2T feature frames (specs/diffdub.md section 3.3). What is longer than a window goes through overlapping
-windows of which the middles are kept: constant memory, and every kept frame has heard its surroundings.
+frames have 2T feature frames (section 3.3 of the specification of HuBERT features). What is longer than a window goes
+through overlapping windows of which the middles are kept: constant memory, and every kept frame has heard its
+surroundings.
 """
 
 import logging
+import os
 import pickle
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +51,13 @@ def load(encoder: str, model: str, *, download: bool = False, device: torch.devi
     Weights are safetensors, or are unpickled as tensors alone; no code is ever loaded.
     Raises InputError where the model is missing, of another kind, or incomplete.
     """
+    if download:  # only what is not here already asks the network
+        with suppress(InputError):
+            return load(encoder, model, device=device)
     place = _place(model)
     local = not download or Path(place).is_dir()
+    # Or the hub is asked to convert other people's pickles.
+    os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     transformers_logging.set_verbosity_error()  # what matters of its long warnings is raised here
     transformers_logging.disable_progress_bar()
     try:
@@ -61,7 +69,8 @@ def load(encoder: str, model: str, *, download: bool = False, device: torch.devi
         )
     except (OSError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         logger.info("transformers: %s", error)
-        raise _unusable(encoder, model, "is not here, or cannot be read", download) from error
+        problem = "is not here, or cannot be read" if local else "cannot be fetched, or not be read"
+        raise _unusable(encoder, model, problem, download) from error
     if missing := sorted(set(found["missing_keys"]) - UNUSED):
         raise _unusable(encoder, model, f"lacks {len(missing)} tensors, {missing[0]} for one", download)
     network = network.encoder if encoder == "whisper" else network

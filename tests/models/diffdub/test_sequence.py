@@ -75,6 +75,19 @@ def test_every_trained_parameter_gets_a_gradient(network):
     assert frozen == {f"encoder.cross_attention.{n}.{w}" for n in ("linear2", "norm2") for w in ("weight", "bias")}
 
 
+def test_half_precision_is_close(network):
+    """Training and sampling in bfloat16: autocast, and the whole network cast."""
+    audio, reference = torch.randn(1, 3, 40, 12), torch.randn(1, 5, 6)
+    with torch.inference_mode():
+        exact = network(audio, reference)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = network(audio, reference)
+        cast = network.bfloat16()(audio.bfloat16(), reference.bfloat16())
+    for rough in (mixed, cast):
+        assert rough.dtype == torch.bfloat16
+        assert (rough - exact).norm() < 0.05 * exact.norm()
+
+
 @pytest.mark.parametrize("feature_frames", [1, 39, 40])
 def test_up_to_one_window_is_the_single_pass(network, feature_frames):
     features, references = np.random.default_rng(0).standard_normal((feature_frames, 3, 12)), np.ones((5, 6))

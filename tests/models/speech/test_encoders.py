@@ -265,6 +265,23 @@ def test_a_missing_model_says_at_once_which_file_goes_where(tmp_path, monkeypatc
         assert word in text
 
 
+def test_what_is_here_is_not_asked_of_the_hub(folders, tmp_path, monkeypatch):
+    """A model in the hub's cache loads although downloads are allowed and the hub is out of reach."""
+    import huggingface_hub.constants
+
+    monkeypatch.chdir(tmp_path)
+    snapshot = tmp_path / "hub/models--somebody--cached/snapshots/abc"
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs/main").write_text("abc")
+    for file in folders["hubert"].iterdir():
+        (snapshot / file.name).write_bytes(file.read_bytes())
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    start = time.monotonic()
+    assert load("hubert", "somebody/cached", download=True).config.model_type == "hubert"
+    assert time.monotonic() - start < 2
+
+
 def test_a_model_placed_by_hand_is_found_by_its_hub_name(folders, samples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "weights").mkdir()
