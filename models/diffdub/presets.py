@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.diffdub.renderer import Renderer
+    from models.diffdub.sequence import SequenceGenerator
     from models.diffusion import Schedule
 
 
@@ -41,7 +42,7 @@ class RendererPreset:
         return {"linear": linear_schedule, "cosine": cosine_schedule}[self.schedule]()
 
     def sampling_schedule(self, steps: int | None = None) -> "Schedule":
-        """The steps that sampling walks, `steps` or the preset's number of them. InputError for an impossible number."""
+        """The steps that sampling walks, `steps` or the preset's number; InputError for an impossible number."""
         from models.diffusion import spaced, trailing
 
         spacing = {"strided": spaced, "trailing": trailing}[self.spacing]
@@ -94,4 +95,25 @@ RENDERER = {
         spacing="trailing",
         steps=4,
     ),
+}
+
+
+@dataclass(frozen=True)
+class SequencePreset:
+    """How the sequence generator is built: constructor arguments; what is not named has the published value."""
+
+    network: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, audio_layers: int, audio_dim: int, latent_dim: int) -> "SequenceGenerator":
+        """A sequence generator with fresh weights, for speech features and latents of these sizes."""
+        from models.diffdub.sequence import SequenceGenerator
+
+        return SequenceGenerator(audio_layers=audio_layers, audio_dim=audio_dim, latent_dim=latent_dim, **self.network)
+
+
+SEQUENCE = {
+    # 35.1 M parameters with HuBERT-large's 25 layers of 1024.
+    "published": SequencePreset(),
+    "small": SequencePreset({"width": 256, "ffn": 512, "cross_heads": 4, "blocks": (1, 2, 2), "dropout": 0.1}),
+    "debug": SequencePreset({"width": 64, "ffn": 128, "cross_heads": 4, "blocks": (1, 1, 1), "dropout": 0.0}),
 }

@@ -78,7 +78,7 @@ class Renderer(nn.Module):
         )
 
     def encode(self, image: Tensor) -> Tensor:
-        """Lip latent (n, latent), unbounded, of what the encoder sees, (n, 3, h, w) in [-1, 1] (window.encoder_crop)."""
+        """Lip latent (n, latent), unbounded, of what the encoder sees: (n, 3, h, w) in [-1, 1], window.encoder_crop."""
         return self.encoder(image)
 
     def forward(self, x: Tensor, t: Tensor, latent: Tensor) -> Tensor:
