@@ -1,8 +1,8 @@
 """The one trainer: every stage of every system is a `Task`, and `fit` trains it on Lightning.
 
 What it adds to Lightning is that a run is a function of its seed. Batch number n of process r is drawn with a generator
-seeded by (seed, n, r), and the noise and dropout of its training step by the same numbers. So a run that was killed and is
-started again goes on with exactly the batches that it would have seen, and ends with the weights of an undisturbed run.
+seeded by (seed, r, n), and the noise and dropout of its training step by the same numbers. So a run that was killed and
+is started again goes on with the batches that it would have seen, and ends with the weights of an undisturbed run.
 """
 
 import hashlib
@@ -81,9 +81,9 @@ def fit(
 ) -> dict[str, torch.Tensor]:
     """Train a task and return the averaged weights of its network (CPU tensors, names without a prefix).
 
-    `folder` keeps `last.ckpt` (written every `minutes` and at the end), CSV and TensorBoard logs. Run again with the same
-    settings and data, the training goes on from `last.ckpt`; with others it starts afresh. `workers` processes prepare
-    batches; `devices`, `accelerator` and `strategy` are Lightning's.
+    `folder` keeps `last.ckpt` (written every `minutes` and at the end), CSV and TensorBoard logs. Run again with the
+    same settings and data, the training goes on from `last.ckpt`; with others it starts afresh. `workers` processes
+    prepare batches; `devices`, `accelerator` and `strategy` are Lightning's.
     """
     folder = Path(folder)
     last = folder / "last.ckpt"

@@ -1,0 +1,164 @@
+"""DiffDub's training samples, drawn from the workflow's files (DiffDub specification, sections 6.1 and 6.2)."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from models.diffdub import window
+from models.diffdub.augmentation import augment
+from models.diffdub.rendering import to_tensor
+from models.system import Clip
+from toolkit.errors import InputError
+from toolkit.log import logger
+from toolkit.media.frames import FrameReader, read_frames
+
+MEMORY = 2**30  # bytes of pictures that are kept in memory; a larger set is decoded as it is drawn
+FEATURE_SLACK = 5  # feature frames by which speech may miss its 2 frames per picture
+
+
+class RendererData:
+    """Stage 1: a frame, its mouth window, what the encoder sees of it, and another random frame of its clip.
+
+    Only frames with a face are drawn; a clip needs two of them.
+    """
+
+    def __init__(self, clips: Sequence[Clip], size: int, *, augmented: bool, memory: int = MEMORY) -> None:
+        usable = [(clip, np.flatnonzero(clip.ok)) for clip in clips]
+        self.size, self.augmented = size, augmented
+        self.clips = [clip for clip, seen in usable if len(seen) >= 2]
+        self.seen = [seen for _, seen in usable if len(seen) >= 2]
+        if len(self.clips) < len(usable):
+            logger.warning(
+                "%d clips with fewer than two frames with a face are left out", len(usable) - len(self.clips)
+            )
+        if not self.clips:
+            raise InputError("training clips", "none has two frames with a face", "Give other clips")
+        self.points = [clip.points for clip in self.clips]
+        self.ends = np.cumsum([len(seen) for seen in self.seen])
+        total = sum(len(points) for points in self.points) * size * size * 3
+        self.held = [_decoded(clip, size) for clip in self.clips] if total <= memory else None
+
+    def __len__(self) -> int:
+        """Frames that can be drawn."""
+        return int(self.ends[-1])
+
+    def batch(self, random: np.random.Generator, size: int) -> dict[str, Tensor]:
+        """target, reference, lips (n, 3, h, w) in [-1, 1] and keep (n, 1, h, w): 0 in the mouth window, 1 outside."""
+        items = [self._item(int(number), random) for number in random.integers(len(self), size=size)]
+        target, reference, lips, keep = (np.stack(parts) for parts in zip(*items, strict=True))
+        return {
+            "target": to_tensor(target),
+            "reference": to_tensor(reference),
+            "lips": to_tensor(lips),
+            "keep": torch.from_numpy(keep)[:, None],
+        }
+
+    def _item(self, number: int, random: np.random.Generator) -> tuple[np.ndarray, ...]:
+        clip = int(np.searchsorted(self.ends, number, side="right"))
+        seen = self.seen[clip]
+        place = number - (self.ends[clip] - len(seen))
+        other = (place + random.integers(1, len(seen))) % len(seen)
+        (target, height), (reference, _) = self._frames(clip, seen[[place, other]])
+        points = window.scale_landmarks(self.points[clip][seen[place]], height, self.size)
+        lips = window.encoder_crop(target, points)
+        if self.augmented:
+            lips = augment(lips, random)
+        return target, reference, lips, window.keep(points, self.size)
+
+    def _frames(self, clip: int, numbers: np.ndarray) -> list[tuple[np.ndarray, int]]:
+        """Frames at the working size, each with its height in the crop file."""
+        if self.held is not None:
+            pictures, height = self.held[clip]
+            return [(pictures[number], height) for number in numbers]
+        with FrameReader(self.clips[clip].crop) as reader:
+            frames = [reader[int(number)] for number in numbers]
+        return [(window.resize_frame(frame, self.size), len(frame)) for frame in frames]
+
+
+class SequenceData:
+    """Stage 2: speech, the lip latents that go with it, and the latents that follow as references.
+
+    A clip of N frames gives n = min(`length`, N - `references`) frames from a random start; its references are the frames
+    after them. A clip under twice the references gives all N, and its references go on from its beginning, round and
+    round. All items of a batch have the same n, that of its shortest clip, since the network does not know of padding.
+    `held_share` of the items have one latent repeated as references, which is what one-shot sampling gives.
+    """
+
+    def __init__(self, clips: Sequence[Clip], length: int, references: int, held_share: float) -> None:
+        self.length, self.references, self.held_share = length, references, held_share
+        self.latents = read_latents(clips)
+        self.seen = [clip.ok for clip in clips]
+        self.speech = [_speech(clip, len(latents)) for clip, latents in zip(clips, self.latents, strict=True)]
+        frames = np.array([len(latents) for latents in self.latents])
+        self.share = frames / frames.sum()
+        self.most = np.minimum(length, np.where(frames >= 2 * references, frames - references, frames))
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Layers and width of the speech features, and values of a latent."""
+        layers, _, width = speech_window(self.speech[0], 0, 1).shape
+        return layers, width, self.latents[0].shape[1]
+
+    def batch(self, random: np.random.Generator, size: int) -> dict[str, Tensor]:
+        """speech (b, layers, 2n, width), target (b, n, latent), references (b, R, latent), mask (b, n): 1 with a face."""
+        chosen = random.choice(len(self.latents), size=size, p=self.share)
+        length = int(self.most[chosen].min())
+        items = [self._item(int(clip), length, random) for clip in chosen]
+        return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
+
+    def _item(self, clip: int, length: int, random: np.random.Generator) -> dict[str, np.ndarray]:
+        latents = self.latents[clip]
+        frames = len(latents)
+        past = self.references if frames >= 2 * self.references else 0
+        start = int(random.integers(frames - length - past + 1))
+        stop = start + length
+        after = (stop + np.arange(self.references)) % frames
+        if random.random() < self.held_share:
+            after[:] = random.integers(frames)
+        return {
+            "speech": speech_window(self.speech[clip], start, length),
+            "target": latents[start:stop],
+            "references": latents[after],
+            "mask": self.seen[clip][start:stop].astype(np.float32),
+        }
+
+
+def speech_window(features: np.ndarray, start: int, frames: int) -> np.ndarray:
+    """Features (T, width) or (T, layers, width) behind video frames start .. start + frames - 1: (layers, 2 frames, width).
+
+    Where the features end early their last frame is repeated.
+    """
+    part = np.asarray(features[2 * start : 2 * (start + frames)], np.float32)
+    part = np.pad(part, [(0, 2 * frames - len(part))] + [(0, 0)] * (part.ndim - 1), mode="edge")
+    return np.ascontiguousarray(part.reshape(len(part), -1, part.shape[-1]).swapaxes(0, 1))
+
+
+def read_latents(clips: Sequence[Clip]) -> list[np.ndarray]:
+    """Each clip's lip latents (N, latent) float32, from the file that holds those of all."""
+    latents = []
+    for clip in clips:
+        with safe_open(clip.latents, framework="numpy") as tensors:
+            latents.append(tensors.get_tensor(clip.name))
+    return latents
+
+
+def _speech(clip: Clip, frames: int) -> np.ndarray:
+    """A clip's features, memory-mapped; refused where they and the pictures cannot belong together."""
+    features = np.load(clip.speech, mmap_mode="r", allow_pickle=False)
+    if abs(len(features) - 2 * frames) > FEATURE_SLACK:
+        problem = f"it holds {len(features)} frames where {2 * frames} belong to the pictures"
+        raise InputError(clip.speech, problem, "Delete it and let the workflow make it again")
+    return features
+
+
+def _decoded(clip: Clip, size: int) -> tuple[np.ndarray, int]:
+    """All frames of a clip at the working size (T, size, size, 3) uint8, and their height in the file."""
+    frames, height = [], 0
+    for frame in read_frames(clip.crop):
+        height = len(frame)
+        frames.append(window.resize_frame(frame, size))
+    return np.stack(frames), height

@@ -1,0 +1,86 @@
+"""How DiffDub's stages are trained at each size (DiffDub specification, sections 6.1 and 6.2)."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training stage needs besides its network.
+
+    steps          optimiser steps; those of `published` are our choice, the authors name none
+    warmup         steps over which the learning rate rises to `learning_rate`
+    decay          share of the steps, at the end, over which it falls to zero
+    weight_decay   of AdamW, which at zero is Adam
+    ema_warmup     the running average forgets faster at the start (models/training.py)
+    augmented      the encoder's pictures are disturbed (stage 1)
+    length, references, held_share   frames of an item, and of its references (stage 2, models/diffdub/data.py)
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float = 1e-4
+    warmup: int = 0
+    decay: float = 0.0
+    weight_decay: float = 0.0
+    gradient_clip: float | None = None
+    precision: str = "32-true"
+    ema_decay: float = 0.9999
+    ema_warmup: bool = False
+    augmented: bool = True
+    length: int = 250
+    references: int = 75
+    held_share: float = 0.0
+
+
+RECIPES = {
+    "renderer": {
+        "published": Recipe(steps=500_000, batch_size=32, gradient_clip=1.0, precision="16-mixed"),
+        "small": Recipe(
+            steps=30_000,
+            batch_size=32,
+            learning_rate=3e-4,
+            warmup=500,
+            decay=0.4,
+            gradient_clip=1.0,
+            precision="bf16-mixed",
+            ema_decay=0.999,
+            ema_warmup=True,
+        ),
+        "debug": Recipe(
+            steps=500,
+            batch_size=16,
+            learning_rate=2e-3,
+            decay=0.4,
+            gradient_clip=1.0,
+            ema_decay=0.999,
+            ema_warmup=True,
+            augmented=False,
+        ),
+    },
+    "sequence": {
+        "published": Recipe(steps=100_000, batch_size=16),
+        "small": Recipe(
+            steps=10_000,
+            batch_size=16,
+            learning_rate=3e-4,
+            warmup=500,
+            decay=0.4,
+            gradient_clip=1.0,
+            ema_decay=0.999,
+            ema_warmup=True,
+            held_share=0.5,
+        ),
+        "debug": Recipe(
+            steps=500,
+            batch_size=8,
+            learning_rate=1e-3,
+            warmup=50,
+            decay=0.4,
+            gradient_clip=1.0,
+            ema_decay=0.99,
+            ema_warmup=True,
+            length=50,
+            held_share=0.5,
+        ),
+    },
+}

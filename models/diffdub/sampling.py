@@ -1,0 +1,103 @@
+"""Dubbed frames from references and speech, in the three published modes (DiffDub specification, sections 2 and 7)."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from models.checkpoints import load_weights, read_weights
+from models.diffdub import timeline
+from models.diffdub.encoding import clip_latents, load_renderer
+from models.diffdub.presets import RENDERER, SEQUENCE
+from models.diffdub.renderer import Renderer
+from models.diffdub.rendering import lip_latents, render, to_pixels
+from models.diffdub.sequence import SequenceGenerator, predict_long
+from models.diffusion import noise_for
+from models.system import Clip
+from toolkit import devices
+from toolkit.media.frames import FrameReader
+
+REFERENCES = 75  # latents that show how the person's lips move: 3 s
+
+
+class DiffDub:
+    """Both networks of DiffDub at a preset; `options` is the system's `sampling` block of the configuration."""
+
+    def __init__(self, renderer: Renderer, sequence: SequenceGenerator, preset: str, options: dict) -> None:
+        self.renderer, self.sequence = renderer, sequence
+        self.preset = RENDERER[preset]
+        self.schedule = self.preset.sampling_schedule(options["steps"])
+        self.options = options
+
+    def frames(self, reference: Clip, speech: np.ndarray, length: int, seed: int) -> Iterator[np.ndarray]:
+        """Yield `length` pictures (size, size, 3) of the reference's face crop with lips that follow `speech`.
+
+        speech (about 2 length, ...) features at 50 Hz. The noise and the one-shot frame come from `seed` and the
+        reference's name; every picture starts from the same noise, which keeps the texture still.
+        """
+        points, size, batch_size = reference.points, self.preset.size, self.options["batch_size"]
+        number = self.reference_number(reference, seed)
+        order = timeline(len(points), length, self.options)
+        noise = noise_for(seed, reference.name, 0, (1, 3, size, size))
+        with FrameReader(reference.crop) as source:
+            shown = source[number]
+            latents = self.lips(reference, shown, number, speech, length)
+            for start in range(0, length, batch_size):
+                batch = order[start : start + batch_size]
+                with self.arithmetic():
+                    images = render(
+                        self.renderer,
+                        [source[int(index)] for index in batch],
+                        points[batch],
+                        [shown],
+                        latents[start : start + batch_size],
+                        noise,
+                        self.schedule,
+                        size,
+                        sampler=self.options["sampler"],
+                        prediction=self.preset.prediction,
+                    )
+                yield from to_pixels(images)
+
+    def lips(self, reference: Clip, shown: np.ndarray, number: int, speech: np.ndarray, length: int) -> torch.Tensor:
+        """(length, latent) what the mouth does in every frame."""
+        size = self.preset.size
+        if self.options["mode"] == "few_shot":
+            seen = clip_latents(self.renderer, size, reference, min(REFERENCES, len(reference.points))).numpy()
+            references = seen[np.arange(REFERENCES) % len(seen)]
+        else:
+            seen = lip_latents(self.renderer, [shown], reference.points[[number]], size).cpu().numpy()
+            references = seen.repeat(REFERENCES, axis=0)
+        latents = predict_long(self.sequence, speech[: 2 * length], references)
+        return torch.from_numpy(np.pad(latents, [(0, length - len(latents)), (0, 0)], mode="edge"))
+
+    def reference_number(self, reference: Clip, seed: int) -> int:
+        """The frame that shows the person: the user's choice, else the mode's published one."""
+        total = len(reference.points)
+        if self.options["reference_frame"] is not None:
+            return min(self.options["reference_frame"], total - 1)
+        if self.options["mode"] == "few_shot":
+            return (REFERENCES - 1) % total  # published: the last of the 75 frames
+        if self.options["mode"] == "single_portrait":
+            return 0
+        drawn = np.random.default_rng([seed, *reference.name.encode()])
+        return int(drawn.choice(np.flatnonzero(reference.ok)))
+
+    def arithmetic(self) -> torch.autocast:
+        """The precision of the renderer's network calls."""
+        device = next(self.renderer.parameters()).device.type
+        return torch.autocast(device, torch.bfloat16, enabled=self.options["precision"] == "bfloat16")
+
+
+def load(weights: dict[str, Path], preset: str, options: dict, device: str | torch.device | None = None) -> DiffDub:
+    """The sampler of a preset with weights of both stages, on `device` or on the device there is."""
+    device = device or devices.device()
+    tensors = read_weights(weights["sequence"])
+    (layers,) = tensors["encoder.weights"].shape
+    width = tensors["encoder.down_sample_audio_nar.weight"].shape[1]
+    latent = tensors["encoder.out_proj.weight"].shape[0]
+    sequence = SEQUENCE[preset].build(layers, width, latent)
+    load_weights(sequence, tensors, weights["sequence"])
+    renderer = load_renderer(weights["renderer"], preset, device)
+    return DiffDub(renderer, sequence.to(device).eval(), preset, options)
