@@ -4,7 +4,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 
-def smooth(points: np.ndarray, sigma_frames: float, ok: np.ndarray | None = None, cuts: np.ndarray | None = None) -> np.ndarray:
+def smooth(
+    points: np.ndarray, sigma_frames: float, ok: np.ndarray | None = None, cuts: np.ndarray | None = None
+) -> np.ndarray:
     """Gaussian in time over (T, ...) tracks; `sigma_frames` 0 leaves them as they are.
 
     ok: (T,) bool. Runs of seen frames are smoothed each on its own, so that nothing is carried over a gap; frames that were not
