@@ -1,7 +1,7 @@
 """Write down what a system's trained encoder sees in every frame of the training clips.
 
-A later stage learns to make these latents from speech. They fit into one file for all clips: a tensor (T, latent) for each clip,
-under its name.
+A later stage learns to make these latents from speech. They fit into one file for all clips: a tensor (T, latent) for
+each clip, under its name.
 """
 
 from pathlib import Path

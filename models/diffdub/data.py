@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 from safetensors import safe_open
@@ -82,9 +81,9 @@ class RendererData:
 class SequenceData:
     """Stage 2: speech, the lip latents that go with it, and the latents that follow as references.
 
-    A clip of N frames gives n = min(`length`, N - `references`) frames from a random start; its references are the frames
-    after them. A clip under twice the references gives all N, and its references go on from its beginning, round and
-    round. All items of a batch have the same n, that of its shortest clip, since the network does not know of padding.
+    A clip of N frames gives n = min(`length`, N - `references`) frames from a random start; its references are the
+    frames after them. A clip under twice the references gives all N, and its references go on from its beginning, round
+    and round. All items of a batch have the n of its shortest clip, since the network does not know of padding.
     `held_share` of the items have one latent repeated as references, which is what one-shot sampling gives.
     """
 
@@ -104,7 +103,7 @@ class SequenceData:
         return layers, width, self.latents[0].shape[1]
 
     def batch(self, random: np.random.Generator, size: int) -> dict[str, Tensor]:
-        """speech (b, layers, 2n, width), target (b, n, latent), references (b, R, latent), mask (b, n): 1 with a face."""
+        """speech (b, layers, 2n, width); target (b, n, latent); references (b, R, latent); mask (b, n), 1 for a face."""
         chosen = random.choice(len(self.latents), size=size, p=self.share)
         length = int(self.most[chosen].min())
         items = [self._item(int(clip), length, random) for clip in chosen]
@@ -128,7 +127,7 @@ class SequenceData:
 
 
 def speech_window(features: np.ndarray, start: int, frames: int) -> np.ndarray:
-    """Features (T, width) or (T, layers, width) behind video frames start .. start + frames - 1: (layers, 2 frames, width).
+    """Features (T, width) or (T, layers, width) of `frames` video frames from `start` on: (layers, 2 frames, width).
 
     Where the features end early their last frame is repeated.
     """

@@ -13,7 +13,7 @@ from toolkit.media.writer import write_video
 
 @pytest.fixture
 def make_clip(tmp_path: Path) -> Callable[..., Clip]:
-    """make_clip(name, frames, size=96, missing=(), first=8) -> a clip with a moving chin, whose frame i has brightness first + 4 i."""
+    """make_clip(name, frames, ...) -> a clip with a moving chin, whose frame i has brightness first + 4 i."""
 
     def make(name: str, frames: int, size: int = 96, missing: tuple[int, ...] = (), first: int = 8) -> Clip:
         clip = Clip(name, tmp_path / f"{name}.mp4", tmp_path / f"{name}.npz", tmp_path / f"{name}.npy")
