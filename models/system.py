@@ -4,7 +4,7 @@ A system is a package in `models/` whose `__init__` makes one `System`; nothing 
 because the workflow asks it for facts while it plans. The parts that need torch are modules of fixed names:
 
     training.task(stage, preset, options, clips, weights) -> models.training.Task      one training stage
-    sampling.load(weights, preset, options, device) -> Sampler                          networks, ready to draw
+    sampling.load(weights, preset, options) -> Sampler                                  networks, ready to draw
     encoding.encode(weights, preset, clip, device) -> tensor                            what a later stage learns from (optional)
     checkpoints.PUBLISHED, checkpoints.convert(stage, path)                             published files (optional)
     options.schema.yaml                                                                 the system's block of the configuration

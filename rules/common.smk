@@ -1,5 +1,6 @@
 """What the rules share: the checked configuration, the list of clips, and the functions that name files."""
 
+import csv
 import os
 import sys
 from pathlib import Path
@@ -30,9 +31,10 @@ def checked(settings: dict) -> dict:
 
 
 def listed_clips() -> dict[str, ClipRow]:
-    """The clips of the configuration, by name."""
-    source = HOME / "demo/clips.tsv" if config["clips"] == "demo" else config["clips"]
-    return {row.clip: row for row in read_clips(source)}
+    """The clips of the configuration, by name. A path that is not here may be one of the tables that ship with Talkflow."""
+    source = Path("demo/clips.tsv" if config["clips"] == "demo" else config["clips"])
+    shipped = HOME / source
+    return {row.clip: row for row in read_clips(shipped if shipped.exists() and not source.exists() else source)}
 
 
 def dub_sources(kind: str, taken: set[str]) -> dict[str, ClipRow]:
@@ -70,6 +72,15 @@ wildcard_constraints:
 
 # Without a GPU a network takes the cores that this run may use; with one, its job needs a single core beside it.
 NETWORK_THREADS = 1 if devices.gpus() else (workflow.cores or 1)
+
+
+def talker(wildcards, column: str) -> str:
+    """What demo/talkers.tsv says of a synthetic talker: its `speech`, `look` or `seed`."""
+    with open(HOME / "demo/talkers.tsv", encoding="utf-8") as lines:
+        rows = {row["clip"]: row for row in csv.DictReader(lines, delimiter="\t")}
+    if wildcards.clip not in rows:
+        raise InputError(f"results/demo/{wildcards.clip}.mp4", "is no talker of the demo", "See demo/talkers.tsv")
+    return rows[wildcards.clip][column]
 
 
 def source(wildcards) -> str:

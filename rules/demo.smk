@@ -3,7 +3,8 @@
 
 rule render_talker:
     input:
-        talkers=HOME / "demo/talkers.tsv",
+        speech=lambda wildcards: HOME / f"demo/speech/{talker(wildcards, 'speech')}.flac",
+        track=lambda wildcards: HOME / f"demo/speech/{talker(wildcards, 'speech')}.json",
     output:
         video="results/demo/{clip}.mp4",
         truth="results/demo/{clip}.json",
@@ -16,5 +17,9 @@ rule render_talker:
     threads: 1
     resources:
         mem_mb=1500,
+    params:
+        clip="{clip}",
+        look=lambda wildcards: talker(wildcards, "look"),
+        seed=lambda wildcards: int(talker(wildcards, "seed")),
     script:
         "../workflow_scripts/render_talker.py"

@@ -22,6 +22,6 @@ class Still:
             yield frame
 
 
-def load(weights: dict[str, Path], preset: str | None, options: dict, device: str) -> Still:
+def load(weights: dict[str, Path], preset: str | None, options: dict) -> Still:
     """There is nothing to load."""
     return Still(options["reference_frame"])

@@ -1,0 +1,246 @@
+"""The workflow itself, end to end at `debug` size: what it makes, what it does not make twice, and what it does with bad input."""
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+import yaml
+
+from toolkit.media.probe import probe
+
+HOME = Path(__file__).parents[1]
+
+pytestmark = pytest.mark.slow
+
+TALKERS = {"plain_balloons": "train", "mirrored_market": "train", "plain_planets": "test", "mirrored_robot": "test"}
+SETTINGS = {
+    "clips": "clips.tsv",
+    "systems": ["still", "diffdub"],
+    "diffdub": {
+        "training": {"renderer": {"steps": 12, "batch_size": 4}, "sequence": {"steps": 12}},
+        "sampling": {"steps": 2},
+    },
+}
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    """Run the workflow in `folder`, which holds its config.yaml."""
+    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, timeout=900)
+
+
+def command(*arguments: str) -> list[str]:
+    profile = ["--workflow-profile", str(HOME / "profiles/default")]
+    return [sys.executable, "-m", "snakemake", "-s", str(HOME / "Snakefile"), "--cores", "2", *profile, *arguments]
+
+
+def configure(folder: Path, settings: dict, rows: list[tuple]) -> None:
+    """Write config.yaml and clips.tsv (clip, video, speaker, split)."""
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    lines = ["clip\tvideo\tspeaker\tsplit\ttruth", *("\t".join(row) for row in rows)]
+    (folder / "clips.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def talker_rows(talkers: dict[str, str]) -> list[tuple]:
+    return [
+        (name, f"results/demo/{name}.mp4", name.split("_")[0], split, f"results/demo/{name}.json")
+        for name, split in talkers.items()
+    ]
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """How often each rule would run."""
+    output = snakemake(folder, "--dry-run", *arguments)
+    assert output.returncode == 0, output.stderr
+    lines = [line.split() for line in output.stdout.splitlines()]
+    return {line[0]: int(line[1]) for line in lines if len(line) == 2 and line[1].isdigit() and line[0] not in ("total", "all")}
+
+
+def table(folder: Path) -> list[dict]:
+    with (folder / "results/metrics.csv").open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """A folder in which the whole workflow has run on four short synthetic talkers, with 12 steps of training a stage."""
+    folder = tmp_path_factory.mktemp("finished")
+    configure(folder, SETTINGS, talker_rows(TALKERS))
+    output = snakemake(folder)
+    assert output.returncode == 0, output.stderr[-4000:]
+    return folder
+
+
+def test_every_kind_of_file_of_the_design_is_there(finished):
+    results = finished / "results"
+    for clip in TALKERS:
+        for made in (f"clips/{clip}.mp4", f"audio/{clip}.wav", f"landmarks/{clip}.npz", f"crops/{clip}.npz", f"features/mel/{clip}.npy"):
+            assert (results / made).is_file(), made
+    assert (results / "splits/train.txt").read_text().split() == ["plain_balloons", "mirrored_market"]
+    assert (results / "models/diffdub/renderer.safetensors").is_file()
+    record = json.loads((results / "models/diffdub/sequence.json").read_text())
+    assert (record["preset"], record["steps"]) == ("debug", 12)
+    assert (results / "report.html").stat().st_size > 10_000
+
+
+def test_picture_sound_and_speech_features_agree_on_the_length(finished):
+    for clip in TALKERS:
+        frames = probe(finished / f"results/clips/{clip}.mp4").frames
+        assert soundfile.info(finished / f"results/audio/{clip}.wav").frames == 640 * frames
+        assert len(np.load(finished / f"results/landmarks/{clip}.npz")["points"]) == frames
+        assert len(np.load(finished / f"results/features/mel/{clip}.npy")) == 2 * frames
+
+
+def test_the_table_has_a_row_per_system_and_pair(finished):
+    rows = table(finished)
+    pairs = {(row["system"], row["pair"]) for row in rows}
+    own = {f"{clip}--{clip}" for clip in ("plain_planets", "mirrored_robot")}
+    crossed = {"plain_planets--mirrored_robot", "mirrored_robot--plain_planets"}
+    expected = {("ground_truth", pair) for pair in own}
+    expected |= {(system, pair) for system in ("still", "diffdub") for pair in own | crossed}
+    assert pairs == expected
+    assert len(rows) == len(expected)
+
+
+def test_the_real_clips_follow_their_own_speech_and_the_held_frame_does_not_move(finished):
+    for row in table(finished):
+        if row["system"] == "ground_truth":
+            assert float(row["mouth_correlation"]) > 0.85
+        if row["system"] == "still":
+            assert float(row["mouth_spread"]) < 0.05
+
+
+def test_a_deliverable_is_as_long_as_its_speech_and_says_that_it_is_synthetic(finished):
+    video = finished / "results/videos/diffdub/plain_planets--mirrored_robot.mp4"
+    speech = soundfile.info(finished / "results/audio/mirrored_robot.wav")
+    media = probe(video)
+    assert media.frames == speech.frames // 640
+    assert (media.width, media.height) == (256, 256)
+    with av.open(str(video)) as container:
+        assert abs(container.streams.audio[0].duration * container.streams.audio[0].time_base - speech.duration) < 0.07
+        assert "synthetic" in str(container.metadata).lower()
+        assert "diffdub" in str(container.metadata).lower()
+
+
+def test_a_rerun_does_nothing(finished):
+    assert planned(finished) == {}
+
+
+def test_a_changed_option_redoes_only_what_depends_on_it(finished, tmp_path):
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(yaml.safe_dump({"diffdub": {"sampling": {"steps": 4}}}))
+    rules = planned(finished, "--configfile", str(changed))
+    assert rules == {"sample_diffdub": 4, "mux_video": 4, "score_pair": 4, "collect_scores": 1, "build_report": 1}
+
+
+def test_one_more_sequence_step_leaves_the_renderer_alone(finished, tmp_path):
+    changed = tmp_path / "changed.yaml"
+    changed.write_text(yaml.safe_dump({"diffdub": {"training": {"sequence": {"steps": 13}}}}))
+    rules = planned(finished, "--configfile", str(changed))
+    assert rules["train_diffdub_sequence"] == 1
+    assert not {"train_diffdub_renderer", "encode_diffdub_latents", "crop_faces"} & set(rules)
+
+
+def test_a_dubbed_video_is_made_of_any_picture_and_any_speech(finished, tmp_path):
+    """A portrait with a recording: neither is in the clips table."""
+    portrait = tmp_path / "por trait's.png"
+    with av.open(str(finished / "results/clips/plain_planets.mp4")) as clip:
+        next(clip.decode(video=0)).to_image().save(portrait)
+    settings = tmp_path / "dub.yaml"
+    dub = {"pictures": {"portrait": str(portrait)}, "speech": {"recording": str(HOME / "demo/speech/bakery.flac")}}
+    settings.write_text(yaml.safe_dump({"dub": dub, "diffdub": {"sampling": {"mode": "single_portrait"}}}))
+    target = "results/dub/diffdub/portrait--recording.mp4"
+    output = snakemake(finished, target, "--configfile", str(settings))
+    assert output.returncode == 0, output.stderr[-3000:]
+    seconds = soundfile.info(HOME / "demo/speech/bakery.flac").duration
+    assert probe(finished / target).frames == int(25 * seconds + 0.5)
+
+
+def test_bad_clips_are_named_and_all_others_are_finished(finished, tmp_path):
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    good = finished / "results/demo/plain_planets.mp4"
+    odd = bad / "it's \"odd\"; né 视频.mp4"
+    shutil.copy(good, odd)
+    (bad / "truncated.mp4").write_bytes(good.read_bytes()[: good.stat().st_size * 2 // 3])
+    (bad / "empty.mp4").touch()
+    (bad / "text.mp4").write_text("this is no video\n")
+    for name, lost in (("silent", "-an"), ("blind", "-vn")):
+        run_ffmpeg("-i", str(good), "-c", "copy", lost, str(bad / f"{name}.mp4"))
+    run_ffmpeg("-i", str(good), "-vf", "drawbox=t=fill", str(bad / "faceless.mp4"))
+    wrong = ["truncated", "empty", "text", "silent", "blind", "faceless", "missing"]
+    rows = [(name, str(bad / f"{name}.mp4"), "", "", "") for name in wrong if name != "missing"]
+    rows += [("odd", str(odd), "", "test", ""), ("fine", str(good), "", "train", "")]
+    folder = tmp_path / "work"
+    folder.mkdir()
+    configure(folder, SETTINGS | {"systems": ["still"]}, rows)
+    output = snakemake(folder, "--keep-going")
+    assert output.returncode != 0
+    told = output.stdout + output.stderr
+    for name in wrong[:-1]:
+        log = folder / f"results/logs/resample_clip/{name}.log"
+        line = log.read_text().strip()
+        assert "\n" not in line
+        assert f"{name}.mp4" in line
+        assert line.split(" ERROR ")[1] in told
+    assert {row["video"] for row in table(folder)} == {"odd"}
+    assert (folder / "results/report.html").is_file()
+    assert all(name in (folder / "results/report.html").read_text() for name in wrong[:-1])
+
+
+def run_ffmpeg(*arguments: str) -> None:
+    from toolkit.media.ffmpeg import FFMPEG
+
+    subprocess.run([FFMPEG, "-v", "error", "-y", *arguments], check=True)
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(finished, tmp_path):
+    shutil.copytree(finished, tmp_path / "work", ignore=shutil.ignore_patterns("models", "checkpoints", "latents", ".snakemake"))
+    folder = tmp_path / "work"
+    settings = SETTINGS | {"diffdub": {"training": {"renderer": {"steps": 400, "batch_size": 4}}}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    target = "results/models/diffdub/renderer.safetensors"
+    checkpoint = folder / "results/checkpoints/diffdub/renderer/last.ckpt"
+    running = subprocess.Popen(command(target), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    deadline = time.monotonic() + 300
+    while not checkpoint.exists():
+        assert running.poll() is None, running.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    os.kill(training_process(folder), signal.SIGKILL)
+    assert running.wait(timeout=60) != 0
+    assert not (folder / target).exists()
+    again = snakemake(folder, target)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert (folder / target).is_file()
+    log = (folder / "results/logs/train_diffdub_renderer.log").read_text()
+    assert "goes on" in log, log
+
+
+def training_process(folder: Path) -> int:
+    """The process that runs the training script in `folder`."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            here = (process / "cwd").resolve() == folder.resolve()
+        except OSError:
+            continue
+        if here and any(word.endswith("train.py") for word in words) and "python" in Path(words[0]).name:
+            return int(process.name)
+    raise AssertionError("no training process")
+
+
+def test_an_unknown_key_of_the_configuration_is_refused_with_the_nearest(tmp_path):
+    configure(tmp_path, {"crop": {"size": 128}}, [])
+    output = snakemake(tmp_path, "--dry-run")
+    assert output.returncode != 0
+    assert "unknown key 'crop'. Did you mean 'crops'?" in output.stdout + output.stderr
