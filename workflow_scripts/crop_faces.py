@@ -1,13 +1,10 @@
-"""Cut the same square around the face out of every frame of a clip.
-
-The square is fixed for the whole clip, as a camera would be, and never leaves the frame. Every frame of the crop is a key frame,
-since training reads frames at random.
-"""
+"""Cut the square around the speaker's face, the same in every frame, into a video of key frames that training reads at random."""
 
 from pathlib import Path
 
 import numpy as np
 
+from toolkit.errors import InputError
 from toolkit.faces.crop import crop_frame, face_square, to_crop
 from toolkit.files import write_npz
 from toolkit.log import job_log, logger
@@ -25,15 +22,23 @@ def crop_faces(
     size: int = 256,
     expand: float = 0.6,
 ) -> None:
-    """Write the crop (size x size) and its transform: `square` (left, top, side in clip pixels), `size`, `points`, `ok`."""
+    """Write the crop (`size` x `size`, every frame a key frame) and how to get there: `square` (left, top, side in clip pixels),
+    `size`, `points` (T, 68, 2) in crop pixels, `ok` (T,).
+
+    expand: how much wider than the face the square is (specs/diffdub.md 3.1).
+    """
+    if size % 2:
+        raise InputError("size", f"{size} is odd, which H.264 cannot store", f"Choose {size + 1}")
     with np.load(landmarks, allow_pickle=False) as arrays:
         points, box, ok = arrays["points"], arrays["box"], arrays["ok"]
     media = probe(video)
     square = face_square(box, ok, media.height, media.width, expand)
-    write_video(crop, (crop_frame(frame, square, size) for frame in read_frames(video)), crf=10, intra=True)
-    cropped = to_crop(points, square, size).astype(np.float32)
-    write_npz(transform, square=np.array(square), size=np.array(size), points=cropped, ok=ok)
-    logger.info("%s: %s of %dx%d", video, square, media.width, media.height)
+    written = write_video(crop, (crop_frame(frame, square, size) for frame in read_frames(video)), intra=True)
+    if written != len(points):
+        problem = f"{written} frames, but {landmarks} holds {len(points)}"
+        raise InputError(video, problem, "Delete both and let the workflow make them again")
+    write_npz(transform, square=np.array(square), size=np.array(size), points=to_crop(points, square, size), ok=ok)
+    logger.info("%s: square %s of %d x %d", video, tuple(square), media.width, media.height)
 
 
 if __name__ == "__main__":

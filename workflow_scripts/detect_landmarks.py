@@ -1,14 +1,13 @@
-"""Find one person's face in every frame of a clip: 68 landmarks, the box, and whether the face was seen at all.
-
-The track is made once, in one pass, and every later stage reads it. Frames without the face are interpolated, marked and counted.
-"""
+"""Find the speaker's 68 landmarks in every frame of a clip: tracked, so that the detector runs now and then only."""
 
 from pathlib import Path
+
+import numpy as np
 
 from toolkit.errors import InputError
 from toolkit.faces.detectors import detector as face_detector
 from toolkit.faces.smoothing import smooth
-from toolkit.faces.tracking import track
+from toolkit.faces.tracking import INTERVAL, track
 from toolkit.files import write_npz
 from toolkit.log import job_log, logger
 from toolkit.media.frames import read_frames
@@ -20,21 +19,21 @@ def detect_landmarks(
     *,
     detector: str = "dlib",
     face: str | int = "largest",
-    interval: int = 25,
+    interval: int = INTERVAL,
     smoothing: float = 0.0,
 ) -> None:
-    """Write points (T, 68, 2), box (T, 4), score (T,) and ok (T,) of the clip, in its pixels.
+    """Write `points`, `box`, `score` and `ok` of one person (`toolkit.faces.tracking.Track`).
 
-    face: "largest", or a number counted from the left; interval: frames between two looks of the detector; smoothing: standard
-    deviation, in frames, of a Gaussian over the points in time.
+    detector: "dlib" or "face_alignment"; face: "largest" or a number counted from the left; interval: frames between
+    two looks of the detector; smoothing: standard deviation, in frames, of a Gaussian in time (0: none).
     """
     try:
         found = track(read_frames(video), face_detector(detector), face=face, interval=interval)
     except InputError as error:
-        raise InputError(video, error.problem, error.remedy) from error
+        raise InputError(video, f"{error.subject}: {error.problem}", error.remedy) from None
     points = smooth(found.points, smoothing, found.ok)
     write_npz(landmarks, points=points, box=found.box, score=found.score, ok=found.ok)
-    logger.info("%s: the face is seen in %d of %d frames", video, found.ok.sum(), len(found.ok))
+    logger.info("%s: a face in %d of %d frames", video, np.count_nonzero(found.ok), len(found.ok))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ def face_square(boxes: np.ndarray, ok: np.ndarray, height: int, width: int, expa
     """The clip's square: (1 + expand) times the median face, around the median centre, inside the frame.
 
     boxes: (T, 4) left, top, right, bottom; ok: (T,) bool, frames whose box was seen. The medians are sorted[n // 2], as
-    published. Where the published square leaves the frame it is moved inside; its side never exceeds the frame's smaller side.
+    published. Where the published square leaves the frame it is moved inside; its side never exceeds the frame's
+    smaller side.
     """
     seen = np.asarray(boxes, dtype=np.float64)[np.asarray(ok, dtype=bool)]
     if len(seen) == 0:
@@ -43,7 +44,7 @@ def to_frame(points: np.ndarray, square: Square, size: int) -> np.ndarray:
 
 
 def crop_frame(frame: np.ndarray, square: Square, size: int) -> np.ndarray:
-    """The square of an (H, W, 3) uint8 frame at (size, size, 3): areas averaged when shrinking, bilinear when growing."""
+    """The square of an (H, W, 3) uint8 frame as (size, size, 3): averaged when shrinking, bilinear when growing."""
     cut = frame[square.top : square.top + square.side, square.left : square.left + square.side]
     return resize(cut, size)
 

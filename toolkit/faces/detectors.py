@@ -1,8 +1,8 @@
 """Detectors: where faces are, and the 68 points of each.
 
-A detector has `find(image) -> boxes (n, 4), scores (n,)`, strongest first, and `fit(image, box) -> points (68, 2)`, both float32 in the
-image's pixels. `batch` says how many frames it takes at once through `find_many` and `fit_many`; 1 where it has neither. dlib runs on
-the CPU and needs no download; face-alignment is the choice where a GPU is at hand.
+A detector has `find(image) -> boxes (n, 4), scores (n,)`, strongest first, and `fit(image, box) -> points (68, 2)`,
+both float32 in the image's pixels. `batch` says how many frames it takes at once through `find_many` and `fit_many`; 1
+where it has neither. dlib runs on the CPU and needs no download; face-alignment is the choice where a GPU is at hand.
 """
 
 from functools import cache
@@ -40,10 +40,11 @@ def detector(name: str) -> Detector:
 
 
 class DlibDetector:
-    """dlib's frontal face detector (HOG, faces of 80 pixels and more) and its 68-point predictor (Kazemi and Sullivan 2014).
+    """dlib's frontal face detector (HOG, faces of 80 pixels and more) and its 68-point predictor (Kazemi and Sullivan
+    2014).
 
-    Images are (H, W, 3) RGB or (H, W) grey; both tools see brightness alone, which costs a third less than colour. The predictor
-    starts from a mean shape in the box, so its points hang on the box: give it boxes like the detector's own.
+    Images are (H, W, 3) RGB or (H, W) grey; both tools see brightness alone, which costs a third less than colour. The
+    predictor starts from a mean shape in the box, so its points hang on the box: give it boxes like the detector's own.
     """
 
     batch = 1
@@ -56,7 +57,8 @@ class DlibDetector:
         self._fit = dlib.shape_predictor(shipped_file("shape_predictor_68_face_landmarks.dat"))
 
     def find(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Boxes (n, 4) and scores (n,) of the faces, strongest first. A score is the distance to the decision boundary, above 0."""
+        """Boxes (n, 4) and scores (n,) of the faces, strongest first; a score is the distance to the decision
+        boundary."""
         rectangles, scores, _ = self._find.run(grey(image), 0, 0.0)
         boxes = [(r.left(), r.top(), r.right(), r.bottom()) for r in rectangles]
         return np.array(boxes, np.float32).reshape(-1, 4), np.array(scores, np.float32)
@@ -68,13 +70,13 @@ class DlibDetector:
 
 
 def grey(image: np.ndarray) -> np.ndarray:
-    """Brightness (H, W), rows without gaps: dlib reads past the rows of arrays that have any (a decoder's frames do), and
-    then finds faces or not by chance."""
+    """Brightness (H, W), rows without gaps: dlib reads past the rows of arrays that have any (a decoder's frames do),
+    and then finds faces or not by chance."""
     return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) if image.ndim == 3 else np.ascontiguousarray(image)
 
 
 def shipped_file(name: str) -> str:
-    """Path of a model file in the installed package face_recognition_models, which need not be (and here cannot be) imported."""
+    """Path of a model file in the package face_recognition_models, which is not imported: it needs pkg_resources."""
     try:
         files = metadata.files("face_recognition_models") or []
     except metadata.PackageNotFoundError:

@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from toolkit.faces.detectors import Detector, grey
-from toolkit.faces.person import ALIKE, Person, Place, alike, overlap, thumbnail, window
+from toolkit.faces.person import ALIKE, Person, Place, alike, is_cut, overlap, thumbnail, window
 
-_STEADY = 0.75  # of thumbnail and box from one frame to the next: below, the detector looks at once
+_STEADY = 0.75  # overlap of two boxes below which the face has moved or the fit has failed
+_NEAR = 0.3  # overlap below which a face in the window is not the one that was followed
 _WINDOW = 1.5  # side of the picture in which the face is followed, in faces
-_FACE = (84.0, 92.0, 101.0)  # pixels of the face when the detector looks at it
+_FACE = (92.0, 101.0, 111.0)  # pixels of the face when the detector looks at it
 _SEARCH_SIDE = 480  # pixels of the smaller side of a frame that is searched
 _MEMORY = 16  # looks over which a relation is averaged
 
@@ -30,7 +31,8 @@ ABSENT = Face(np.full((68, 2), np.nan, np.float32), np.full(4, np.nan, np.float3
 
 
 class Relation:
-    """Where the detector's box lies relative to the landmarks, in units of their spread around their mean; the mean of what was seen.
+    """Where the detector's box lies relative to the landmarks, in units of their spread around their mean; the mean of
+    what was seen.
 
     The detector's boxes come in coarse steps of place and size; their mean does not.
     """
@@ -53,24 +55,27 @@ class Relation:
     @staticmethod
     def _frame(points: np.ndarray) -> tuple[np.ndarray, np.float32]:
         mean = points.mean(0)
-        return np.concatenate([mean, mean]), (points - mean).std()
+        spread = np.linalg.norm(points - mean) / np.sqrt(np.float32(points.size))
+        return np.concatenate([mean, mean]), spread
 
 
 class Carrier:
-    """Follow a face by its landmarks: the detector looks at intervals and in doubt, in a small window; the whole frame is searched only while
-    the person is not in sight."""
+    """Follow a face by its landmarks: the detector looks at intervals and in doubt, in a small window; the whole frame
+    is searched only while the person is not in sight."""
 
     def __init__(self, detector: Detector, person: Person, interval: int) -> None:
         self._detector, self._person, self._interval = detector, person, interval
         self._relation = Relation()
         self._last: Face = ABSENT
         self._place: Place | None = None
+        self._before: np.ndarray | None = None
         self._since = self._looks = self._missed = 0
 
     def step(self, frame: np.ndarray) -> Face:
         """The face in the next RGB frame."""
         face = self._carry(frame) if self._last.ok else ABSENT
         self._last = face if face.ok else self._search(frame)
+        self._before = frame
         return self._last
 
     def _carry(self, frame: np.ndarray) -> Face:
@@ -83,26 +88,27 @@ class Carrier:
         here = Place(box, thumbnail(near, box))
         score = self._last.score
         self._since += 1
-        doubtful = alike(here.thumbnail, self._place.thumbnail) < _STEADY or overlap(box, before) < _STEADY
-        if doubtful or self._since >= self._interval:
+        doubtful = alike(here.thumbnail, self._place.thumbnail) < ALIKE or overlap(box, before) < _STEADY
+        if doubtful or self._since >= min(self._interval, 1 + self._looks):
             boxes, scores = self._look(near, before)
-            if len(boxes) == 0:
+            best = max(range(len(boxes)), key=lambda number: overlap(boxes[number], before), default=None)
+            if best is None or overlap(boxes[best], before) < _NEAR:
                 return ABSENT
-            best = max(range(len(boxes)), key=lambda number: overlap(boxes[number], before))
+            if doubtful and is_cut(frame, self._before) and not self._person.is_same(frame, boxes[best] + corner):
+                return ABSENT
             if overlap(boxes[best], box) < _STEADY:
                 points = self._detector.fit(near, boxes[best])
             self._relation.learn(points, boxes[best])
             box, score = self._relation.box(points), float(scores[best])
             here = Place(box, thumbnail(near, box))
-            if alike(here.thumbnail, self._place.thumbnail) < ALIKE and not self._person.is_same(frame, box + corner):
-                return ABSENT
         self._place = here
         return Face(points + corner[:2], box + corner, score, True)
 
     def _look(self, near: np.ndarray, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The faces in the window, which is reduced so that the face is about as small as the detector can see.
 
-        The detector's boxes come in steps of 1.2 in size; looking at three sizes in turn, a third of a step apart, averages them out.
+        The detector's boxes come in steps of 1.2 in size; looking at three sizes in turn, a third of a step apart,
+        averages them out.
         """
         self._since = 0
         self._looks += 1
@@ -146,7 +152,8 @@ def carry(frames: Iterable[np.ndarray], detector: Detector, person: Person, inte
 
 
 def sweep(frames: Iterable[np.ndarray], detector: Detector, person: Person) -> Iterator[Face]:
-    """Follow in batches: faces are found in every frame, reduced, and the person's are fitted, `detector.batch` frames at a time."""
+    """Follow in batches of `detector.batch` frames: faces are found in every frame, reduced, and the person's
+    fitted."""
     place = None
     frames = iter(frames)
     while batch := list(islice(frames, detector.batch)):

@@ -38,7 +38,7 @@ def mouth_opening(points: np.ndarray) -> np.ndarray:
 
 
 def eye_aspect_ratio(points: np.ndarray) -> np.ndarray:
-    """Height over width of the two eyes' mean, (...,): about 0.3 open, below 0.2 shut (Soukupová and Čech 2016, eq. 1)."""
+    """Height over width, mean of the eyes, (...,): about 0.3 open, below 0.2 shut (Soukupová and Čech 2016, eq. 1)."""
 
     def ratio(eye: np.ndarray) -> np.ndarray:
         return (distance(eye, 1, 5) + distance(eye, 2, 4)) / (2 * distance(eye, 0, 3))

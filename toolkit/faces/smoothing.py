@@ -3,24 +3,28 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from toolkit.faces.geometry import inter_ocular
 
-def smooth(
-    points: np.ndarray, sigma_frames: float, ok: np.ndarray | None = None, cuts: np.ndarray | None = None
-) -> np.ndarray:
-    """Gaussian in time over (T, ...) tracks; `sigma_frames` 0 leaves them as they are.
+_JUMP = 0.5  # of the inter-ocular distance: a face that moves so far in one frame has been cut to, not followed
 
-    ok: (T,) bool. Runs of seen frames are smoothed each on its own, so that nothing is carried over a gap; frames that were not
-    seen stay as they are. cuts: frame numbers at which a new run begins although the face is seen (scene cuts).
+
+def smooth(points: np.ndarray, sigma_frames: float, ok: np.ndarray) -> np.ndarray:
+    """Gaussian in time over landmarks (T, 68, 2); `sigma_frames` 0 leaves them as they are.
+
+    ok: (T,) bool. Each unbroken run of seen frames is smoothed on its own, so that nothing is carried over a gap or a
+    cut (a jump of the whole face); frames in which the face was not seen stay as they are.
     """
     if sigma_frames <= 0:
         return points
-    seen = np.ones(len(points), dtype=bool) if ok is None else np.asarray(ok, dtype=bool)
-    begins = seen & ~np.concatenate([[False], seen[:-1]])
-    if cuts is not None:
-        begins[np.asarray(cuts, dtype=int)] = True
-    run = np.cumsum(begins)
-    smoothed = np.array(points, dtype=np.float64)
-    for number in np.unique(run[seen]):
-        frames = seen & (run == number)
-        smoothed[frames] = gaussian_filter1d(smoothed[frames], sigma_frames, axis=0, mode="nearest")
+    smoothed = points.astype(np.float64)
+    for run in _runs(points, np.asarray(ok, dtype=bool)):
+        smoothed[run] = gaussian_filter1d(smoothed[run], sigma_frames, axis=0, mode="nearest")
     return smoothed.astype(points.dtype)
+
+
+def _runs(points: np.ndarray, ok: np.ndarray) -> list[slice]:
+    """The stretches of frames in which the face is seen and moves without a jump."""
+    moved = np.linalg.norm(np.diff(points.mean(1), axis=0), axis=-1)
+    goes_on = ok[1:] & ok[:-1] & (moved <= _JUMP * inter_ocular(points)[:-1])
+    edges = [0, *(np.flatnonzero(~goes_on) + 1).tolist(), len(ok)]
+    return [slice(first, last) for first, last in zip(edges, edges[1:], strict=False) if last > first and ok[first]]

@@ -1,8 +1,9 @@
 """Landmarks of one person through a clip, without a detector on every frame.
 
-Between detections the box is carried by the landmarks. A box taken from them by rule of thumb runs away within seconds, since the
-predictor starts from the box and its error feeds itself. Here the box keeps the place and size that the *detector's* boxes have
-had relative to the landmarks of this very clip (`following.Relation`): the detector's box is a fixed point of the loop.
+Between detections the box is carried by the landmarks. A box taken from them by rule of thumb runs away within seconds,
+since the predictor starts from the box and its error feeds itself. Here the box keeps the place and size that the
+*detector's* boxes have had relative to the landmarks of this very clip (`following.Relation`): the detector's box is a
+fixed point of the loop.
 """
 
 from collections.abc import Iterable
@@ -22,8 +23,9 @@ INTERVAL = 25  # frames
 class Track(NamedTuple):
     """One person's face in each of T frames.
 
-    points (T, 68, 2) float32, pixels; box (T, 4) float32, left, top, right, bottom; score (T,) float32, the detector's when it last looked,
-    0 where not ok; ok (T,) bool, False where the person was not seen and points and box are interpolated.
+    points (T, 68, 2) float32, pixels; box (T, 4) float32, left, top, right, bottom; score (T,) float32, the detector's
+    when it last looked, 0 where not ok; ok (T,) bool, False where the person was not seen and points and box are
+    interpolated.
     """
 
     points: np.ndarray
@@ -37,10 +39,11 @@ def track(
 ) -> Track:
     """Follow one person through RGB frames (H, W, 3), which are read one by one.
 
-    face: "largest" at first sighting, or a number counted from the left (0 is leftmost) in the first frame that shows so many.
-    The track stays with that person: after a gap or a scene cut it goes on only where the face's descriptor is the same.
-    interval: frames between two looks of the detector (one that works in batches looks at every frame).
-    Frames without the person are interpolated, held at the ends, and counted in a warning; `InputError` where there is none.
+    face: "largest" at first sighting, or a number counted from the left (0 is leftmost) in the first frame that shows
+    so many. The track stays with that person: after a gap or a scene cut it goes on only where the face's descriptor is
+    the same. interval: frames between two looks of the detector (one that works in batches looks at every frame).
+    Frames without the person are interpolated, held at the ends, and counted in a warning; `InputError` where there is
+    none.
     """
     if face != "largest" and (not isinstance(face, int) or face < 0):
         raise InputError(str(face), "no such choice of a face", 'Give "largest" or a number from 0 (leftmost)')
@@ -55,7 +58,7 @@ def track(
 
 
 def interpolated(values: np.ndarray, ok: np.ndarray) -> np.ndarray:
-    """(T, ...) values with those of frames that are not ok put on the line between their neighbours; held at the ends."""
+    """(T, ...) values, those of frames that are not ok put on the line between their neighbours; held at the ends."""
     if ok.all():
         return values
     times, known = np.arange(len(ok)), np.flatnonzero(ok)
