@@ -134,7 +134,7 @@ METRICS: tuple[Metric, ...] = (
     ),
     Metric(
         "mouth_correlation_video",
-        "Mouth correlation with the picture's clip",
+        "Mouth correlation, picture",
         "Pearson r",
         "neutral",
         ("generated landmarks", "video opening"),

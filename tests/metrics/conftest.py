@@ -1,11 +1,19 @@
 """Moving pictures whose truth is known, and a small results folder made of them."""
 
 from collections.abc import Iterator
+from itertools import product
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
+
+from metrics.frames import Landmarks
+from metrics.landmark_distance import at_size
+from metrics.scoring import score
+from toolkit.files import write_json
+from toolkit.media.writer import write_video
 
 MOUTH_ROW = 181  # of the portrait below: the line between the lips
 
@@ -31,3 +39,60 @@ def portrait_frames(opening: np.ndarray, size: int = 256) -> Iterator[np.ndarray
 def portrait():
     """`portrait(opening, size=256)` yields the frames of a talking portrait."""
     return portrait_frames
+
+
+FRAMES = 36
+SYSTEMS = ("ground_truth", "still", "<b>bold</b>")
+HOSTILE = "<script>alert(1)</script>"
+"""No clip can be named like this (names are checked), but a system's folder or a hand-made table can say anything."""
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory):
+    """Scores of two clips, with their own and each other's speech, by three systems, and the clips' small videos.
+
+    The talkers follow speech with a known error; every number comes out of the real scoring, only the landmarks are
+    known rather than detected.
+    """
+    folder = tmp_path_factory.mktemp("results")
+    clips = {name: openings(FRAMES, phase) for name, phase in ((HOSTILE, 0.0), ("$clip_b$", 2.0))}
+    rng = np.random.default_rng(0)
+    scores, videos = [], []
+    for number, (system, video, audio) in enumerate(product(SYSTEMS, clips, clips)):
+        if system == "ground_truth" and video != audio:
+            continue
+        opening = {"ground_truth": clips[video], "still": np.full(FRAMES, clips[video][0])}.get(
+            system, 0.8 * clips[audio] + rng.uniform(0, 3, FRAMES)
+        )
+        scores.append(folder / f"{number}.json")
+        sample = folder / f"{number}.mp4"
+        write_video(sample, portrait_frames(opening, 96), crf=30)
+        write_json(scores[-1], _score(sample, folder, system, video, audio, opening, clips))
+        videos.append({"pair": f"{video}--{audio}", "system": system, "path": str(sample)})
+    return SimpleNamespace(folder=folder, scores=scores, videos=videos)
+
+
+def _score(sample, folder, system, video, audio, opening, clips):
+    own = video == audio
+    reference = folder / f"reference_{list(clips).index(video)}.mp4"
+    if not reference.exists():
+        write_video(reference, portrait_frames(clips[video], 128))
+    record = score(
+        sample,
+        lambda frames: (sum(1 for _ in frames), _landmarks(opening))[1],
+        reference_video=reference if own else None,
+        reference_landmarks=_landmarks(clips[video], 128) if own else None,
+        speech_opening=clips[audio] / 80,
+        video_opening=None if own else clips[video] / 80,
+        reasons={"reference": "no <i>reference</i>"},
+    )
+    names = {"system": system, "pair": f"{video}--{audio}", "video": video, "audio": audio}
+    return names | {"kind": "self" if own else "crossed"} | record
+
+
+def _landmarks(opening, size=256):
+    points = np.tile(np.random.default_rng(1).uniform(60, 200, (68, 2)), (len(opening), 1, 1))
+    points[:, [36, 45]] = [[95, 120], [175, 120]]
+    points[:, [62, 66]] = [132, 178]
+    points[:, 66, 1] += opening
+    return Landmarks(at_size(points, (256, 256), (size, size)), np.ones(len(opening), bool))

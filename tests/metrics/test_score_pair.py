@@ -1,0 +1,90 @@
+"""A talking portrait scored with real detection: the same, held, small, and driven by another clip's speech."""
+
+import numpy as np
+import pytest
+
+from toolkit.faces.detectors import detector
+from toolkit.faces.tracking import track
+from toolkit.files import read_json, write_json, write_npz
+from toolkit.media.frames import read_frames
+from toolkit.media.writer import write_video
+from workflow_scripts.score import NO_REFERENCE, score_pair
+
+FRAMES = 50
+
+
+def opening(rate):
+    """Pixels of a 256-pixel portrait; the mouth's truth, but for its unit."""
+    return 7 - 7 * np.cos(2 * np.pi * rate * np.arange(FRAMES) / 25)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory, portrait):
+    """Two clips as the workflow keeps them: crop, points in it, and a truth JSON for the first alone."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name, rate in (("first", 1.0), ("second", 1.7)):
+        write_video(folder / f"{name}.mp4", portrait(opening(rate)))
+        found = track(read_frames(folder / f"{name}.mp4"), detector("dlib"))
+        write_npz(folder / f"{name}.npz", points=found.points, ok=found.ok)
+    write_json(folder / "first.json", {"mouth_opening": (opening(1.0) / 80).tolist()})
+    return folder
+
+
+def scored(clips, tmp_path, frames, video, audio):
+    write_video(tmp_path / "sample.mp4", frames)
+    known = {"first": clips / "first.json", "second": clips / "second.npz"}
+    score_pair(
+        tmp_path / "sample.mp4",
+        clips / f"{video}.mp4",
+        clips / f"{video}.npz",
+        str(known[audio]),
+        str(known[video]),
+        tmp_path / "scores.json",
+        system="some",
+        video=video,
+        audio=audio,
+    )
+    return read_json(tmp_path / "scores.json")
+
+
+def test_the_clip_itself_scores_as_the_truth(clips, tmp_path, portrait):
+    record = scored(clips, tmp_path, portrait(opening(1.0)), "first", "first")
+    values = record["metrics"]
+    assert (record["pair"], record["kind"], record["counts"]["frames"]) == ("first--first", "self", FRAMES)
+    assert record["left_out"]["psnr"].startswith("infinite")
+    assert values["ssim"] == pytest.approx(1)
+    assert values["f_lmd"] == pytest.approx(0, abs=1e-6)
+    assert values["mouth_correlation"] > 0.9
+    assert 0.5 < values["mouth_spread"] < 1.5
+
+
+def test_a_small_sample_is_tracked_all_the_same(clips, tmp_path, portrait):
+    record = scored(clips, tmp_path, portrait(opening(1.0), 64), "first", "first")
+    values = record["metrics"]
+    assert record["counts"]["frames_without_face"] == 0
+    assert values["mouth_correlation"] > 0.8
+    assert 20 < values["psnr"] < 40
+    assert 0 < values["f_lmd"] < 6
+
+
+def test_a_held_picture_has_no_correlation(clips, tmp_path, portrait):
+    record = scored(clips, tmp_path, portrait(np.full(FRAMES, 5.0)), "first", "first")
+    assert record["left_out"]["mouth_correlation"] == "the mouth does not move"
+    assert record["metrics"]["mouth_spread"] < 0.1
+
+
+@pytest.mark.parametrize(("moved_by", "follows"), [(1.7, True), (1.0, False)])
+def test_a_crossed_pair_tells_following_speech_from_copying_the_picture(clips, tmp_path, portrait, moved_by, follows):
+    record = scored(clips, tmp_path, portrait(opening(moved_by)), "first", "second")
+    values = record["metrics"]
+    assert record["kind"] == "crossed"
+    assert record["left_out"]["psnr"] == record["left_out"]["m_lmd"] == NO_REFERENCE
+    assert (values["mouth_correlation"] > 0.9) is follows
+    assert (values["mouth_correlation_video"] > 0.9) is not follows
+
+
+def test_a_sample_without_a_face_is_scored_for_what_it_is(clips, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (FRAMES, 64, 64, 3), dtype=np.uint8)
+    record = scored(clips, tmp_path, noise, "first", "first")
+    assert set(record["metrics"]) == {"psnr", "ssim"}
+    assert record["left_out"]["mouth_spread"] == "no face was found in any frame of the generated video"

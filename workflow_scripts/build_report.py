@@ -1,0 +1,49 @@
+"""The report: the table to look at, with plots, players in step, and what was left out and why, in one HTML file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from metrics.report.page import render
+from metrics.tables import read_metrics, read_summary
+from toolkit.files import read_json, write_text
+from toolkit.log import job_log
+
+
+def build_report(
+    metrics_csv: str,
+    summary_csv: str,
+    scores: Sequence[str],
+    verdicts: Sequence[str],
+    report: str,
+    *,
+    videos: Sequence[dict],
+    benchmarks: str | None = None,
+    max_players: int = 6,
+) -> None:
+    """Write `report` from both tables, the scores that they were made of and the verdicts on all inspected clips.
+
+    `videos` ({"pair", "system", "path"}) are shown side by side by pair, in their order, for at most `max_players`
+    pairs; `benchmarks` is the folder of Snakemake's benchmark files.
+    """
+    page = render(
+        read_metrics(metrics_csv),
+        read_summary(summary_csv),
+        [read_json(path) for path in scores],
+        videos,
+        [read_json(path) for path in verdicts],
+        Path(benchmarks) if benchmarks else None,
+        max_players=max_players,
+    )
+    write_text(report, page)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        build_report(
+            snakemake.input.metrics,
+            snakemake.input.summary,
+            snakemake.input.scores,
+            snakemake.input.verdicts,
+            snakemake.output.report,
+            **snakemake.params,
+        )
