@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.diffdub import window
 from models.diffdub.augmentation import augment
+from models.diffdub.presets import RendererPreset
 from models.diffdub.rendering import to_tensor
 from models.system import Clip
 from toolkit.errors import InputError
@@ -25,7 +26,8 @@ class RendererData:
     Only frames with a face are drawn; a clip needs two of them.
     """
 
-    def __init__(self, clips: Sequence[Clip], size: int, *, augmented: bool, memory: int = MEMORY) -> None:
+    def __init__(self, clips: Sequence[Clip], preset: RendererPreset, *, augmented: bool, memory: int = MEMORY) -> None:
+        size = preset.size
         usable = [(clip, np.flatnonzero(clip.ok)) for clip in clips]
         self.size, self.augmented = size, augmented
         self.clips = [clip for clip, seen in usable if len(seen) >= 2]
@@ -37,6 +39,7 @@ class RendererData:
         if not self.clips:
             raise InputError("training clips", "none has two frames with a face", "Give other clips")
         self.points = [clip.points for clip in self.clips]
+        self.windows = [preset.windows(points) for points in self.points]
         self.ends = np.cumsum([len(seen) for seen in self.seen])
         total = sum(len(points) for points in self.points) * size * size * 3
         self.held = [_decoded(clip, size) for clip in self.clips] if total <= memory else None
@@ -62,11 +65,14 @@ class RendererData:
         place = number - (self.ends[clip] - len(seen))
         other = (place + random.integers(1, len(seen))) % len(seen)
         (target, height), (reference, _) = self._frames(clip, seen[[place, other]])
-        points = window.scale_landmarks(self.points[clip][seen[place]], height, self.size)
+        points, around = (
+            window.scale_landmarks(landmarks[clip][seen[place]], height, self.size)
+            for landmarks in (self.points, self.windows)
+        )
         lips = window.encoder_crop(target, points)
         if self.augmented:
             lips = augment(lips, random)
-        return target, reference, lips, window.keep(points, self.size)
+        return target, reference, lips, window.keep(around, self.size)
 
     def _frames(self, clip: int, numbers: np.ndarray) -> list[tuple[np.ndarray, int]]:
         """Frames at the working size, each with its height in the crop file."""
@@ -103,7 +109,7 @@ class SequenceData:
         return layers, width, self.latents[0].shape[1]
 
     def batch(self, random: np.random.Generator, size: int) -> dict[str, Tensor]:
-        """speech (b, layers, 2n, width); target (b, n, latent); references (b, R, latent); mask (b, n), 1 for a face."""
+        """speech (b, layers, 2n, width), target (b, n, latent), references (b, R, latent), mask (b, n): 1 for a face."""
         chosen = random.choice(len(self.latents), size=size, p=self.share)
         length = int(self.most[chosen].min())
         items = [self._item(int(clip), length, random) for clip in chosen]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from models.checkpoints import load_weights, read_weights
-from models.diffdub import timeline
+from models.diffdub import timeline, window
 from models.diffdub.encoding import clip_latents, load_renderer
 from models.diffdub.presets import RENDERER, SEQUENCE
 from models.diffdub.renderer import Renderer
@@ -16,6 +16,8 @@ from models.diffdub.sequence import SequenceGenerator, predict_long
 from models.diffusion import noise_for
 from models.system import Clip
 from toolkit import devices
+from toolkit.faces.crop import Square
+from toolkit.faces.paste import paste
 from toolkit.media.frames import FrameReader
 
 REFERENCES = 75  # latents that show how the person's lips move: 3 s
@@ -36,20 +38,22 @@ class DiffDub:
         speech (about 2 length, ...) features at 50 Hz. The noise and the one-shot frame come from `seed` and the
         reference's name; every picture starts from the same noise, which keeps the texture still.
         """
-        points, size, batch_size = reference.points, self.preset.size, self.options["batch_size"]
+        size, batch_size = self.preset.size, self.options["batch_size"]
+        windows = self.preset.windows(reference.points)
         number = self.reference_number(reference, seed)
-        order = timeline(len(points), length, self.options)
+        order = timeline(len(windows), length, self.options)
         noise = noise_for(seed, reference.name, 0, (1, 3, size, size))
         with FrameReader(reference.crop) as source:
             shown = source[number]
             latents = self.lips(reference, shown, number, speech, length)
             for start in range(0, length, batch_size):
                 batch = order[start : start + batch_size]
+                frames = [source[int(index)] for index in batch]
                 with self.arithmetic():
                     images = render(
                         self.renderer,
-                        [source[int(index)] for index in batch],
-                        points[batch],
+                        frames,
+                        windows[batch],
                         [shown],
                         latents[start : start + batch_size],
                         noise,
@@ -58,7 +62,8 @@ class DiffDub:
                         sampler=self.options["sampler"],
                         prediction=self.preset.prediction,
                     )
-                yield from to_pixels(images)
+                for frame, around, made in zip(frames, windows[batch], to_pixels(images), strict=True):
+                    yield framed(made, frame, around)
 
     def lips(self, reference: Clip, shown: np.ndarray, number: int, speech: np.ndarray, length: int) -> torch.Tensor:
         """(length, latent) what the mouth does in every frame."""
@@ -88,6 +93,16 @@ class DiffDub:
         """The precision of the renderer's network calls."""
         device = next(self.renderer.parameters()).device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.options["precision"] == "bfloat16")
+
+
+def framed(made: np.ndarray, frame: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """The picture (size, size, 3) inside the mouth window of landmarks `around`, the frame itself outside.
+
+    The published loop leaves its guess of the clean frame there: close to the frame after long training, not equal.
+    """
+    size = len(made)
+    mask = window.feather(window.scale_landmarks(around, len(frame), size), size)
+    return paste(window.resize_frame(frame, size), made, Square(0, 0, size), mask)
 
 
 def load(weights: dict[str, Path], preset: str, options: dict, device: str | torch.device | None = None) -> DiffDub:

@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning.pytorch as lightning
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -60,10 +61,9 @@ class SequenceTraining(lightning.LightningModule):
         self.recipe = recipe
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        prediction = self.network(batch["speech"], batch["references"])
-        loss = sequence_loss(prediction.float(), batch["target"], batch["mask"])
-        # 1 is no better than the batch's own mean latent
-        self.log("of_variance", loss.detach() / batch["target"].flatten(0, 1).var(dim=0).mean())
+        prediction = self.network(batch["speech"], batch["references"]).float()
+        spread = self.network.latent_spread if self.network.normalised else 1.0
+        loss = sequence_loss(prediction / spread, batch["target"] / spread, batch["mask"])
         self.log("loss", loss)
         return loss
 
@@ -95,11 +95,16 @@ def task(stage: str, preset: str, options: dict, clips: Sequence[Clip], weights:
     recipe = replace(RECIPES[stage][preset], **chosen)
     if stage == "renderer":
         module = RendererTraining(RENDERER[preset], recipe)
-        data = RendererData(clips, RENDERER[preset].size, augmented=recipe.augmented)
+        data = RendererData(clips, RENDERER[preset], augmented=recipe.augmented)
         files = [path for clip in clips for path in (clip.crop, clip.transform)]
     else:
         data = SequenceData(clips, recipe.length, recipe.references, recipe.held_share)
-        module = SequenceTraining(SEQUENCE[preset].build(*data.sizes), recipe)
+        network = SEQUENCE[preset].build(*data.sizes)
+        if network.normalised:
+            every = torch.from_numpy(np.concatenate(data.latents))
+            network.latent_mean.copy_(every.mean(dim=0))
+            network.latent_spread.copy_(every.std(dim=0))
+        module = SequenceTraining(network, recipe)
         files = [clips[0].latents, *(clip.speech for clip in clips)]
     if options.get("initial"):
         load_weights(module.network, initial_weights(Path(options["initial"])), options["initial"])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from toolkit.errors import InputError
 
@@ -41,6 +42,21 @@ def scale_landmarks(points: np.ndarray, height: int, size: int) -> np.ndarray:
 def scale_training_landmarks(points: np.ndarray, height: int, width: int, size: int) -> np.ndarray:
     """Integer landmarks to the working size as published training does: each axis by its own, cut to int."""
     return (points * size / np.array([width, height])).astype(np.int64)
+
+
+def steady(points: np.ndarray, reach: int = 25) -> np.ndarray:
+    """Landmarks (T, 68, 2) whose chin (6, 8, 10) keeps the place under the nose tip that it has at its lowest.
+
+    The published window ends at the chin of its own frame, so its shape tells how far that frame's mouth is open, and a
+    renderer that sees it need not listen to the lip latent. Here the chin is the lowest within `reach` frames (1 s)
+    before and after, which the mouth reaches in any speech.
+    """
+    moved = np.array(points)
+    chin = moved[:, [6, 8, 10]] - moved[:, [NOSE_TIP]]
+    chin[..., 0] = uniform_filter1d(chin[..., 0], 2 * reach + 1, axis=0, mode="nearest")
+    chin[..., 1] = maximum_filter1d(chin[..., 1], 2 * reach + 1, axis=0, mode="nearest")
+    moved[:, [6, 8, 10]] = moved[:, [NOSE_TIP]] + chin
+    return moved
 
 
 def inside(points: np.ndarray, size: int, upper: int = NOSE_TIP, margins: Margins | None = None) -> np.ndarray:

@@ -9,10 +9,12 @@ from safetensors.numpy import save_file
 
 from models.diffdub import window
 from models.diffdub.data import RendererData, SequenceData, speech_window
+from models.diffdub.presets import RendererPreset
 from toolkit.errors import InputError
 from toolkit.files import write_npy
 
 SIZE = 64
+PRESET = RendererPreset(size=SIZE)
 
 
 def frame_numbers(images: torch.Tensor) -> np.ndarray:
@@ -21,7 +23,7 @@ def frame_numbers(images: torch.Tensor) -> np.ndarray:
 
 
 def test_target_and_reference_are_two_frames_with_a_face(make_clip):
-    data = RendererData([make_clip("a", 12, missing=(3, 7))], SIZE, augmented=False)
+    data = RendererData([make_clip("a", 12, missing=(3, 7))], PRESET, augmented=False)
     assert len(data) == 10
     batch = data.batch(np.random.default_rng(0), 300)
     target, reference = frame_numbers(batch["target"]), frame_numbers(batch["reference"])
@@ -33,7 +35,7 @@ def test_target_and_reference_are_two_frames_with_a_face(make_clip):
 
 def test_mask_and_lips_are_those_of_the_target_frame(make_clip):
     clip = make_clip("a", 40)
-    batch = RendererData([clip], SIZE, augmented=False).batch(np.random.default_rng(1), 4)
+    batch = RendererData([clip], PRESET, augmented=False).batch(np.random.default_rng(1), 4)
     for image, lips, keep in zip(batch["target"], batch["lips"], batch["keep"], strict=True):
         number = frame_numbers(image[None])[0]
         points = clip.points[number] * SIZE / 96
@@ -45,15 +47,15 @@ def test_mask_and_lips_are_those_of_the_target_frame(make_clip):
 
 def test_decoding_on_demand_gives_the_same_batch(make_clip):
     clips = [make_clip("a", 10), make_clip("b", 6)]
-    held = RendererData(clips, SIZE, augmented=True).batch(np.random.default_rng(2), 8)
-    drawn = RendererData(clips, SIZE, augmented=True, memory=0).batch(np.random.default_rng(2), 8)
+    held = RendererData(clips, PRESET, augmented=True).batch(np.random.default_rng(2), 8)
+    drawn = RendererData(clips, PRESET, augmented=True, memory=0).batch(np.random.default_rng(2), 8)
     assert held.keys() == drawn.keys()
     for name in held:
         assert torch.equal(held[name], drawn[name])
 
 
 def test_references_stay_within_the_clip(make_clip):
-    data = RendererData([make_clip("a", 5), make_clip("b", 20, first=8 + 4 * 30)], SIZE, augmented=False)
+    data = RendererData([make_clip("a", 5), make_clip("b", 20, first=8 + 4 * 30)], PRESET, augmented=False)
     assert len(data) == 25
     batch = data.batch(np.random.default_rng(3), 200)
     target, reference = frame_numbers(batch["target"]), frame_numbers(batch["reference"])
@@ -63,9 +65,9 @@ def test_references_stay_within_the_clip(make_clip):
 
 def test_clips_with_fewer_than_two_faces_are_left_out(make_clip):
     good = make_clip("a", 5)
-    assert len(RendererData([good, make_clip("b", 3, missing=(0, 2))], SIZE, augmented=False).clips) == 1
+    assert len(RendererData([good, make_clip("b", 3, missing=(0, 2))], PRESET, augmented=False).clips) == 1
     with pytest.raises(InputError, match="two frames"):
-        RendererData([make_clip("c", 1)], SIZE, augmented=False)
+        RendererData([make_clip("c", 1)], PRESET, augmented=False)
 
 
 def with_latents(clips, folder, latent=4):

@@ -139,3 +139,21 @@ def test_any_frame_is_stretched_to_the_square():
     assert square.shape == (64, 64, 3)
     assert (square[:, :31] == 0).all()
     assert (square[:, 33:] == 255).all()
+
+
+def test_steady_landmarks_do_not_tell_how_far_the_mouth_is_open():
+    """The chin follows the nose, at the place that it has at its lowest; the rest stays."""
+    random = np.random.default_rng(0)
+    head = np.cumsum(random.normal(size=(80, 1, 2)), axis=0)
+    points = np.tile(random.uniform(40, 200, (1, 68, 2)), (80, 1, 1)) + head
+    closed = window.steady(points)
+    np.testing.assert_allclose(closed, points, atol=1e-9)
+    opening = np.maximum(0, 12 * np.sin(np.arange(80) / 2))
+    spoken = points.copy()
+    spoken[:, [6, 8, 10], 1] += opening[:, None]
+    steady = window.steady(spoken)
+    expected = points.copy()
+    expected[:, [6, 8, 10], 1] += opening.max()
+    np.testing.assert_allclose(steady, expected, atol=0.05)  # 12 sin comes near 12 in every second
+    assert (steady[:, [6, 8, 10], 1] >= spoken[:, [6, 8, 10], 1] - 1e-9).all()
+    np.testing.assert_array_equal(np.delete(steady, [6, 8, 10], axis=1), np.delete(spoken, [6, 8, 10], axis=1))

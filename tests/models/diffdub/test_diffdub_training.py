@@ -1,0 +1,118 @@
+"""DiffDub's training stages: first losses, learning rates, options, and one whole path through both stages."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from models.checkpoints import read_weights, write_weights
+from models.diffdub.data import RendererData
+from models.diffdub.encoding import encode
+from models.diffdub.presets import RENDERER
+from models.diffdub.recipes import RECIPES, Recipe
+from models.diffdub.sampling import load
+from models.diffdub.training import RendererTraining, SequenceTraining, rate, task
+from models.training import fit
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """Training steps outside a trainer have nobody to log to."""
+    for stage in (RendererTraining, SequenceTraining):
+        monkeypatch.setattr(stage, "log", lambda *arguments, **named: None)
+
+
+@pytest.fixture
+def with_latents(make_clip, tmp_path):
+    """Clips whose latents walk at random, at the scale of a small encoder's."""
+    clips = [make_clip(name, frames) for name, frames in (("a", 30), ("b", 24))]
+    random = torch.Generator().manual_seed(0)
+    walks = {clip.name: 0.002 * torch.randn(len(clip.points), 32, generator=random).cumsum(0) + 0.1 for clip in clips}
+    save_file(walks, tmp_path / "latents.safetensors")
+    return [replace(clip, latents=tmp_path / "latents.safetensors") for clip in clips]
+
+
+def test_first_loss_of_noise_prediction_is_the_windows_share(make_clip, silent):
+    preset = replace(RENDERER["debug"], prediction="noise")
+    torch.manual_seed(0)
+    module = RendererTraining(
+        preset, RECIPES["renderer"]["debug"]
+    )  # the last convolution is zero: no noise is foretold
+    data = RendererData([make_clip("a", 10)], preset, augmented=False)
+    batches = [data.batch(np.random.default_rng(seed), 16) for seed in range(4)]
+    losses = [module.training_step(batch, 0).item() for batch in batches]
+    share = np.mean([(1 - batch["keep"]).mean().item() for batch in batches])
+    assert np.mean(losses) == pytest.approx(share, rel=0.05)
+
+
+def test_first_loss_of_the_sequence_counts_in_variances(with_latents, silent):
+    job = task("sequence", "debug", {}, with_latents, {})
+    batch = job.data.batch(np.random.default_rng(0), 8)
+    with torch.no_grad():
+        for parameter in job.module.network.encoder.out_proj.parameters():
+            parameter.zero_()  # answers the mean latent
+    assert job.module.training_step(batch, 0).item() == pytest.approx(1, rel=0.25)
+
+
+def test_every_learnable_tensor_learns(make_clip, with_latents, silent):
+    """A tensor without a gradient stalls data-parallel training."""
+    for job in (
+        task("renderer", "debug", {}, [make_clip("c", 6)], {}),
+        task("sequence", "debug", {}, with_latents, {}),
+    ):
+        job.module.training_step(job.data.batch(np.random.default_rng(0), 4), 0).backward()
+        idle = [name for name, value in job.module.named_parameters() if value.requires_grad and value.grad is None]
+        assert not idle
+
+
+def test_rate_rises_holds_and_falls():
+    recipe = Recipe(steps=100, batch_size=1, warmup=10, decay=0.4)
+    assert [rate(step, recipe) for step in (0, 4, 9, 60)] == pytest.approx([0.1, 0.5, 1, 1])
+    assert [rate(step, recipe) for step in (80, 99, 100)] == pytest.approx([0.5, 0.025, 0])
+
+
+@pytest.mark.parametrize("stage", ["renderer", "sequence"])
+def test_published_training_is_plain_adam(stage):
+    recipe = RECIPES[stage]["published"]
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.ema_decay, recipe.ema_warmup) == (1e-4, 0, 0.9999, False)
+    assert {rate(step, recipe) for step in (0, 1000, recipe.steps - 1)} == {1.0}
+
+
+def test_options_override_the_recipe(make_clip):
+    options = {"steps": 7, "batch_size": 3, "learning_rate": 0.5, "precision": "bf16-mixed"}
+    job = task("renderer", "debug", options, [make_clip("a", 4)], {})
+    assert (job.steps, job.batch_size, job.precision) == (7, 3, "bf16-mixed")
+    assert job.module.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == 0.5
+    assert (
+        task("renderer", "debug", {"steps": None}, [make_clip("b", 4)], {}).steps == RECIPES["renderer"]["debug"].steps
+    )
+
+
+def test_training_starts_from_given_weights(make_clip, tmp_path):
+    given = {name: value + 1 for name, value in RENDERER["debug"].build().state_dict().items()}
+    write_weights(tmp_path / "start.safetensors", given, {})
+    job = task("renderer", "debug", {"initial": str(tmp_path / "start.safetensors")}, [make_clip("a", 4)], {})
+    for name, value in job.module.network.state_dict().items():
+        assert torch.equal(value, given[name])
+
+
+@pytest.mark.slow
+def test_both_stages_train_and_draw(make_clip, tmp_path):
+    clips = [make_clip("a", 30), make_clip("b", 24)]
+    weights = {stage: tmp_path / f"{stage}.safetensors" for stage in ("renderer", "sequence")}
+    for stage in ("renderer", "sequence"):
+        job = task(stage, "debug", {"steps": 3, "batch_size": 2}, clips, weights)
+        trained = fit(job, tmp_path / stage, seed=0, accelerator="cpu")
+        write_weights(weights[stage], trained, {})
+        assert read_weights(weights[stage]).keys() == job.module.network.state_dict().keys()
+        if stage == "renderer":
+            latents = {clip.name: encode(weights, "debug", clip, "cpu") for clip in clips}
+            save_file(latents, tmp_path / "latents.safetensors")
+            clips = [replace(clip, latents=tmp_path / "latents.safetensors") for clip in clips]
+    options = {"mode": "one_shot", "reference_frame": None, "steps": 2, "sampler": "ddim", "beyond": "loop"}
+    sampler = load(weights, "debug", options | {"batch_size": 4, "precision": "float32"}, "cpu")
+    pictures = list(sampler.frames(clips[0], np.load(clips[1].speech), 24, 0))
+    assert len(pictures) == 24
+    assert pictures[0].shape == (64, 64, 3)
