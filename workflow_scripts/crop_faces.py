@@ -1,4 +1,4 @@
-"""Cut the square around the speaker's face, the same in every frame, into a video of key frames that training reads at random."""
+"""Cut the square around the speaker's face, the same in every frame, into a video of key frames for random access."""
 
 from pathlib import Path
 
@@ -22,8 +22,8 @@ def crop_faces(
     size: int = 256,
     expand: float = 0.6,
 ) -> None:
-    """Write the crop (`size` x `size`, every frame a key frame) and how to get there: `square` (left, top, side in clip pixels),
-    `size`, `points` (T, 68, 2) in crop pixels, `ok` (T,).
+    """Write the crop (`size` x `size`, every frame a key frame) and how to get there: `square` (left, top, side in clip
+    pixels), `size`, `points` (T, 68, 2) in crop pixels, `ok` (T,).
 
     expand: how much wider than the face the square is (specs/diffdub.md 3.1).
     """
@@ -37,7 +37,8 @@ def crop_faces(
     if written != len(points):
         problem = f"{written} frames, but {landmarks} holds {len(points)}"
         raise InputError(video, problem, "Delete both and let the workflow make them again")
-    write_npz(transform, square=np.array(square), size=np.array(size), points=to_crop(points, square, size), ok=ok)
+    points = to_crop(points, square, size).astype(np.float32)
+    write_npz(transform, square=np.array(square), size=np.array(size), points=points, ok=ok)
     logger.info("%s: square %s of %d x %d", video, tuple(square), media.width, media.height)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit import devices
 from toolkit.errors import InputError
 from toolkit.faces.detectors import detector as face_detector
 from toolkit.faces.smoothing import smooth
@@ -28,7 +29,8 @@ def detect_landmarks(
     two looks of the detector; smoothing: standard deviation, in frames, of a Gaussian in time (0: none).
     """
     try:
-        found = track(read_frames(video), face_detector(detector), face=face, interval=interval)
+        with devices.lease(1 if detector == "face_alignment" else 0):
+            found = track(read_frames(video), face_detector(detector), face=face, interval=interval)
     except InputError as error:
         raise InputError(video, f"{error.subject}: {error.problem}", error.remedy) from None
     points = smooth(found.points, smoothing, found.ok)

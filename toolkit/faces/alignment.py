@@ -72,6 +72,7 @@ class AlignmentDetector:
             x, y = number * side + columns.start - left, rows.start - top
             sheet[y : y + part.shape[0], x : x + part.shape[1]] = part
             corners[number] = left - number * side, top
-        laid = [np.asarray(box) - np.tile(corner, 2) for box, corner in zip(boxes, corners, strict=True)]
+        # Python's own numbers: the package puts them into torch tensors one by one.
+        laid = [(box - np.tile(corner, 2)).tolist() for box, corner in zip(boxes, corners, strict=True)]
         points = self._net.get_landmarks_from_image(sheet, detected_faces=laid)
         return np.stack(points).astype(np.float32) + corners[:, None]

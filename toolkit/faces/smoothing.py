@@ -1,5 +1,7 @@
 """Landmarks smoothed in time."""
 
+from itertools import pairwise
+
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
@@ -27,4 +29,4 @@ def _runs(points: np.ndarray, ok: np.ndarray) -> list[slice]:
     moved = np.linalg.norm(np.diff(points.mean(1), axis=0), axis=-1)
     goes_on = ok[1:] & ok[:-1] & (moved <= _JUMP * inter_ocular(points)[:-1])
     edges = [0, *(np.flatnonzero(~goes_on) + 1).tolist(), len(ok)]
-    return [slice(first, last) for first, last in zip(edges, edges[1:], strict=False) if last > first and ok[first]]
+    return [slice(first, last) for first, last in pairwise(edges) if last > first and ok[first]]
