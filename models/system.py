@@ -1,13 +1,14 @@
 """The one door: what a talking-face system is to the rest of the house.
 
-A system is a package in `models/` whose `__init__` makes one `System`; nothing heavier than NumPy and OpenCV is imported for it,
-because the workflow asks it for facts while it plans. The parts that need torch are modules of fixed names:
+A system is a package in `models/` whose `__init__` makes one `System`; nothing heavier than NumPy and OpenCV is
+imported for it, because the workflow asks it for facts while it plans. What needs torch is in modules of fixed names:
 
-    training.task(stage, preset, options, clips, weights) -> models.training.Task      one training stage
-    sampling.load(weights, preset, options) -> Sampler                                  networks, ready to draw
-    encoding.encode(weights, preset, clip, device) -> tensor                            what a later stage learns from (optional)
-    checkpoints.PUBLISHED, checkpoints.convert(stage, path)                             published files (optional)
-    options.schema.yaml                                                                 the system's block of the configuration
+    training      task(stage, preset, options, clips, weights) -> models.training.Task: one training stage
+    encoding      encode(weights, preset, clip, device) -> tensor that a later stage learns from (optional)
+    sampling      load(weights, preset, options) -> Sampler: the networks, ready to draw
+    checkpoints   PUBLISHED and convert(stage, path): published files (optional)
+
+and `options.schema.yaml` describes the system's block of the configuration.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,8 +25,8 @@ import numpy as np
 class Clip:
     """The workflow's files of one clip, as training and sampling read them.
 
-    `crop` is the square face crop (every frame a key frame), `transform` its `.npz` with `points` (T, 68, 2) in crop pixels
-    and `ok` (T,); `speech` the features (first axis time); `latents` what an earlier stage made of the pictures.
+    `crop` is the square face crop (every frame a key frame), `transform` its `.npz` with `points` (T, 68, 2) in crop
+    pixels and `ok` (T,); `speech` the features (first axis time); `latents` what an earlier stage made of the pictures.
     """
 
     name: str
@@ -61,8 +62,8 @@ class System:
     package   its package, `models.<name>`
     stages    names of its training stages, in order; empty where nothing is learnt
     timeline  (source_frames, length, options) -> (length,) index of the source frame behind each output frame
-    mask      (points (68, 2) in sample pixels, size, options) -> (size, size) float32, 1 where the system's picture counts
-              and 0 where the source frame stays
+    mask      (points (68, 2) in crop pixels, size, options) -> (size, size) float32: 1 where the system's picture counts,
+              0 where the source frame stays
     """
 
     package: str

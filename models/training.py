@@ -77,11 +77,11 @@ def fit(
     accelerator: str = "auto",
     strategy: str = "auto",
     workers: int = 0,
-    minutes: float = 10.0,
+    pause: float = 20.0,
 ) -> dict[str, torch.Tensor]:
     """Train a task and return the averaged weights of its network (CPU tensors, names without a prefix).
 
-    `folder` keeps `last.ckpt` (written every `minutes` and at the end), CSV and TensorBoard logs. Run again with the
+    `folder` keeps `last.ckpt` (written every `pause` seconds or more, and at the end), CSV and TensorBoard logs. Run again with the
     same settings and data, the training goes on from `last.ckpt`; with others it starts afresh. `workers` processes
     prepare batches; `devices`, `accelerator` and `strategy` are Lightning's.
     """
@@ -105,7 +105,7 @@ def fit(
             callbacks=[
                 _Repeatable(seed),
                 _Average(task.ema_decay, task.ema_warmup),
-                _KeepLast(last, minutes),
+                _KeepLast(last, pause),
                 _Lines(),
                 *bar,
             ],
@@ -220,18 +220,24 @@ class _Average(WeightAveraging):
 
 
 class _KeepLast(Checkpoint):
-    """Writes `last.ckpt` every few minutes and after the last step, between optimiser steps only."""
+    """Writes `last.ckpt` between optimiser steps, as often as costs a hundredth of the time, and after the last step."""
 
-    def __init__(self, path: Path, minutes: float) -> None:
-        self.path, self.seconds, self.saved = path, 60 * minutes, time.monotonic()
+    def __init__(self, path: Path, pause: float) -> None:
+        self.path, self.pause, self.saved = path, pause, time.monotonic()
+
+    def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
+        if trainer.global_step and trainer.is_global_zero:
+            logger.info("goes on from step %d of %d", trainer.global_step, trainer.max_steps)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module, outputs, batch, batch_idx: int) -> None:
         if (batch_idx + 1) % trainer.accumulate_grad_batches:
             return
-        due = trainer.global_step >= trainer.max_steps or time.monotonic() - self.saved >= self.seconds
+        begin = time.monotonic()
+        due = trainer.global_step >= trainer.max_steps or begin - self.saved >= self.pause
         if trainer.strategy.broadcast(due):  # one process's clock decides for all
             trainer.save_checkpoint(self.path)
             self.saved = time.monotonic()
+            self.pause = max(self.pause, 100 * (self.saved - begin))
 
 
 class _WholeFiles(TorchCheckpointIO):

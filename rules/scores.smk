@@ -25,7 +25,7 @@ rule score_pair:
         audio="{audio}",
         detector=config["faces"]["detector"],
     script:
-        "../workflow_scripts/score.py"
+        "../workflow_scripts/score_pair.py"
 
 
 rule collect_scores:

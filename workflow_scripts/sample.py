@@ -1,7 +1,8 @@
 """Draw one pair: the face of one clip, speaking another's words (or its own).
 
-The same script serves every system: the system's sampler yields face crops one by one, and they go straight into a video file, so
-that an hour-long dub needs no more memory than a short one. The sample is exactly as long as the speech.
+The same script serves every system: the system's sampler yields face crops one by one, and they go straight into a
+video file, so that an hour-long dub needs no more memory than a short one. The sample is exactly as long as the
+speech.
 """
 
 from pathlib import Path

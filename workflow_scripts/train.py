@@ -1,7 +1,8 @@
 """Train one stage of one system on the training clips.
 
-The same script serves every system: the system says what is learnt from what (`training.task`), the one trainer runs it, and the
-averaged weights are written with a note of how they came to be. Run again after an interruption, it goes on from its checkpoint.
+The same script serves every system: the system says what is learnt from what (`training.task`), the one trainer runs
+it, and the averaged weights are written with a note of how they came to be. Run again after an interruption, it goes on
+from its checkpoint.
 """
 
 from pathlib import Path
@@ -24,7 +25,7 @@ def train(
     clips: list[Clip],
     earlier: dict[str, Path] | None = None,
 ) -> None:
-    """Write `weights` (.safetensors, and a .json beside it); `checkpoints` is the folder from which a killed run goes on.
+    """Write `weights` (.safetensors, and a .json beside it). `checkpoints` is where a killed run goes on from.
 
     `options` overrides the preset's training settings; `earlier` are the weights of the stages before, by name.
     """
@@ -49,7 +50,7 @@ def train(
 def clip_files(crops: list, transforms: list, speech: list | None = None, latents: str | None = None) -> list[Clip]:
     """The clips behind lists of files that stand in the same order."""
     return [
-        Clip(Path(crop).stem, Path(crop), Path(transform), Path(heard) if heard else None, Path(latents) if latents else None)
+        Clip(Path(crop).stem, Path(crop), Path(transform), heard and Path(heard), latents and Path(latents))
         for crop, transform, heard in zip(crops, transforms, speech or [None] * len(crops), strict=True)
     ]
 

@@ -8,7 +8,7 @@ from toolkit.faces.tracking import track
 from toolkit.files import read_json, write_json, write_npz
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
-from workflow_scripts.score import NO_REFERENCE, score_pair
+from workflow_scripts.score_pair import NO_REFERENCE, score_pair
 
 FRAMES = 50
 
