@@ -25,14 +25,6 @@ for name in config["systems"]:
     include: f"rules/{name}.smk"
 
 
-localrules:
-    all,
-    prepare,
-    train,
-    sample,
-    score,
-
-
 rule all:
     default_target: True
     input:

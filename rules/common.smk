@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 # Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the house.
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(workflow.basedir), os.environ.get("PYTHONPATH")]))
-sys.path.insert(0, str(workflow.basedir))
+HOME = Path(workflow.basedir)
+os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv("PYTHONPATH")])))
+sys.path.insert(0, str(HOME))
 
 from models.registry import SYSTEMS, system
 from toolkit import devices
@@ -15,8 +16,6 @@ from toolkit.clips import ClipRow, read_clips
 from toolkit.errors import InputError
 from toolkit.files import safe_name
 from toolkit.settings import complete, read_schema
-
-HOME = Path(workflow.basedir)
 
 
 def checked(settings: dict) -> dict:

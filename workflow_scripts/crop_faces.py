@@ -25,7 +25,7 @@ def crop_faces(
     """Write the crop (`size` x `size`, every frame a key frame) and how to get there: `square` (left, top, side in clip
     pixels), `size`, `points` (T, 68, 2) in crop pixels, `ok` (T,).
 
-    expand: how much wider than the face the square is (specs/diffdub.md 3.1).
+    expand: how much wider than the face the square is (the published square).
     """
     if size % 2:
         raise InputError("size", f"{size} is odd, which H.264 cannot store", f"Choose {size + 1}")
