@@ -116,11 +116,13 @@ class Carrier:
         return find_at(self._detector, near, scale)
 
     def _search(self, frame: np.ndarray) -> Face:
-        """The person anywhere in the frame; a frame at full size is looked at only now and then."""
-        boxes, scores = find_at(self._detector, frame, min(1.0, _SEARCH_SIDE / min(frame.shape[:2])))
-        if len(boxes) == 0 and self._missed % self._interval == 0 and min(frame.shape[:2]) > _SEARCH_SIDE:
-            boxes, scores = self._detector.find(frame)
+        """The person anywhere in the frame, reduced; now and then at full size, where smaller faces are seen."""
+        scale = min(1.0, _SEARCH_SIDE / min(frame.shape[:2]))
+        boxes, scores = find_at(self._detector, frame, scale)
         found = self._person.pick(frame, boxes, self._place)
+        if found is None and scale < 1 and self._missed % self._interval == 0:
+            boxes, scores = self._detector.find(frame)
+            found = self._person.pick(frame, boxes, self._place)
         if found is None:
             self._missed += 1
             return ABSENT

@@ -137,6 +137,18 @@ def test_faces_are_counted_from_the_left_and_the_largest_is_the_default(portrait
             track(frames, dlib, face=wrong)
 
 
+def test_faces_too_small_for_the_reduced_frame_are_found_at_full_size(portrait):
+    wide = np.full((1080, 1400, 3), 90, np.uint8)
+    wide[300:556, 100:356] = portrait
+    wide[200:712, 700:1212] = cv2.resize(portrait, (512, 512))
+    found = track([wide] * 4, detector("dlib"), face=1)
+    assert found.ok.all()
+    assert (centres(found) > 700).all()
+    small = track([wide[:, :600]] * 4, detector("dlib"))
+    assert small.ok.all()
+    assert (np.abs(centres(small) - 228) < 60).all()
+
+
 def test_while_one_of_two_twins_is_away_the_track_waits(portrait):
     """Even a face that looks the same is not the one that was followed, where both were seen at once."""
     moving = list(swaying(portrait, 60))
