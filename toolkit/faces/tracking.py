@@ -37,7 +37,7 @@ class Track(NamedTuple):
 def track(
     frames: Iterable[np.ndarray], detector: Detector, *, face: str | int = "largest", interval: int = INTERVAL
 ) -> Track:
-    """Follow one person through RGB frames (H, W, 3), which are read one by one.
+    """Follow one person through RGB frames (H, W, 3), of which a few are held at a time.
 
     face: "largest" at first sighting, or a number counted from the left (0 is leftmost) in the first frame that shows
     so many. The track stays with that person: after a gap or a scene cut it goes on only where the face's descriptor is
