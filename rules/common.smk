@@ -133,6 +133,11 @@ def stage_weights(name: str, stage: str) -> str:
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
 
 
+def drawing(name: str) -> dict:
+    """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
+    return {"preset": config[name].get("preset"), **config[name]["sampling"]}
+
+
 def trained(wildcards) -> list[str]:
     """The weights of every stage that this configuration trains or fetches."""
     return [stage_weights(name, stage) for name in config["systems"] for stage in system(name).stages]

@@ -20,7 +20,7 @@ rule mux_video:
         mem_mb=2000,
     params:
         system="{system}",
-        options=lambda wildcards: config[wildcards.system].get("sampling", config[wildcards.system]),
+        options=lambda wildcards: drawing(wildcards.system),
         when_speech_ends=config["videos"]["when_speech_ends"],
     script:
         "../workflow_scripts/mux_video.py"
