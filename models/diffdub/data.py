@@ -38,8 +38,8 @@ class RendererData:
             )
         if not self.clips:
             raise InputError("training clips", "none has two frames with a face", "Give other clips")
+        self.keep = window.WINDOWS[preset.window].keep
         self.points = [clip.points for clip in self.clips]
-        self.windows = [preset.windows(points) for points in self.points]
         self.ends = np.cumsum([len(seen) for seen in self.seen])
         total = sum(len(points) for points in self.points) * size * size * 3
         self.held = [_decoded(clip, size) for clip in self.clips] if total <= memory else None
@@ -65,14 +65,11 @@ class RendererData:
         place = number - (self.ends[clip] - len(seen))
         other = (place + random.integers(1, len(seen))) % len(seen)
         (target, height), (reference, _) = self._frames(clip, seen[[place, other]])
-        points, around = (
-            window.scale_landmarks(landmarks[clip][seen[place]], height, self.size)
-            for landmarks in (self.points, self.windows)
-        )
+        points = window.scale_landmarks(self.points[clip][seen[place]], height, self.size)
         lips = window.encoder_crop(target, points)
         if self.augmented:
             lips = augment(lips, random)
-        return target, reference, lips, window.keep(around, self.size)
+        return target, reference, lips, self.keep(points, self.size)
 
     def _frames(self, clip: int, numbers: np.ndarray) -> list[tuple[np.ndarray, int]]:
         """Frames at the working size, each with its height in the crop file."""

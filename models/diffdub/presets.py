@@ -4,10 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from models.diffdub.window import steady
-
 if TYPE_CHECKING:
     from models.diffdub.renderer import Renderer
     from models.diffdub.sequence import SequenceGenerator
@@ -24,7 +20,7 @@ class RendererPreset:
     (models/diffusion/denoiser.py) schedule    "linear" (published) or "cosine" noise schedule over 1000 steps spacing
     which of them sampling walks: "strided" (published, 62 counts exist) or "trailing" (any count) steps
     sampling steps
-    steady      the mouth window does not tell how far the frame's own mouth is open (window.steady)
+    window      what is painted: "mouth" (published) or "lower_face" (models/diffdub/window.py)
     """
 
     size: int = 256
@@ -33,11 +29,7 @@ class RendererPreset:
     schedule: str = "linear"
     spacing: str = "strided"
     steps: int = 20
-    steady: bool = False
-
-    def windows(self, points: np.ndarray) -> np.ndarray:
-        """The landmarks (T, 68, 2) of a clip that its mouth windows are made of."""
-        return steady(points) if self.steady else points
+    window: str = "mouth"
 
     def build(self) -> "Renderer":
         """A renderer with fresh weights."""
@@ -76,12 +68,13 @@ RENDERER = {
             "latent": 256,
             "embedding": 256,
             "groups": 16,
+            "normalised": True,
         },
         prediction="residual_start",
         schedule="cosine",
         spacing="trailing",
         steps=8,
-        steady=True,
+        window="lower_face",
     ),
     # 1.5 M on 2 x 2 blocks of pixels.
     "debug": RendererPreset(
@@ -98,6 +91,7 @@ RENDERER = {
             "latent": 32,
             "embedding": 128,
             "groups": 8,
+            "normalised": True,
             "dropout": 0.0,
             "patch": 2,
         },
@@ -105,7 +99,7 @@ RENDERER = {
         schedule="cosine",
         spacing="trailing",
         steps=4,
-        steady=True,
+        window="lower_face",
     ),
 }
 
@@ -126,10 +120,6 @@ class SequencePreset:
 SEQUENCE = {
     # 35.1 M parameters with HuBERT-large's 25 layers of 1024.
     "published": SequencePreset(),
-    "small": SequencePreset(
-        {"width": 256, "ffn": 512, "cross_heads": 4, "blocks": (1, 2, 2), "dropout": 0.1, "normalised": True}
-    ),
-    "debug": SequencePreset(
-        {"width": 64, "ffn": 128, "cross_heads": 4, "blocks": (1, 1, 1), "dropout": 0.0, "normalised": True}
-    ),
+    "small": SequencePreset({"width": 256, "ffn": 512, "cross_heads": 4, "blocks": (1, 2, 2), "dropout": 0.1}),
+    "debug": SequencePreset({"width": 64, "ffn": 128, "cross_heads": 4, "blocks": (1, 1, 1), "dropout": 0.0}),
 }

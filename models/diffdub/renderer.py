@@ -29,7 +29,9 @@ class Renderer(nn.Module):
 
     `multipliers` times `width` are the channels at each level, each level half the size of the one before; `attention`
     names the levels with self-attention, counted from 0 at full size. With `patch` p > 1 both networks work on p x p
-    blocks of pixels folded into channels, which makes a small network p^2 times cheaper.
+    blocks of pixels folded into channels, which makes a small network p^2 times cheaper. With `normalised` every value of
+    the latent has unit variance (batch statistics); without, those of a fresh encoder vary by thousandths, and the UNet
+    takes long to notice them.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Renderer(nn.Module):
         image_channels: int = 3,
         in_channels: int = 6,
         patch: int = 1,
+        normalised: bool = False,
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -75,6 +78,7 @@ class Renderer(nn.Module):
             groups=groups,
             image_channels=image_channels,
             patch=patch,
+            normalised=normalised,
         )
 
     def encode(self, image: Tensor) -> Tensor:
@@ -113,6 +117,7 @@ class SemanticEncoder(nn.Module):
         groups: int,
         image_channels: int,
         patch: int,
+        normalised: bool,
     ) -> None:
         super().__init__()
         self.patch = patch
@@ -125,6 +130,8 @@ class SemanticEncoder(nn.Module):
         self.out = nn.Sequential(
             GroupNorm(groups, deepest), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(deepest, latent, 1), nn.Flatten()
         )
+        if normalised:
+            self.out.append(nn.BatchNorm1d(latent, affine=False))
 
     def forward(self, image: Tensor) -> Tensor:
         hidden = functional.pixel_unshuffle(image, self.patch)

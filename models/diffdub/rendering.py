@@ -4,7 +4,7 @@ Frames are RGB uint8 (n, h, w, 3) square face crops of any size with landmarks (
 done at `size` (DiffDub specification, sections 2, 3.4 and 7).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -64,16 +64,18 @@ def render(
     sampler: str = "ddim",
     prediction: str = "noise",
     margins: window.Margins | None = None,
+    keep: Callable[..., np.ndarray] = window.keep,
 ) -> Tensor:
     """The frames with their mouth windows painted anew: (n, 3, size, size) in [-1, 1], on the renderer's device.
 
     `references` and `noise` (n or 1, 3, size, size) are one for each frame or one for all: the published demo shares
-    both, which keeps the texture still in time. `latents` (n, latent); `schedule` is spaced: the steps to walk.
+    both, which keeps the texture still in time. `keep` makes the mask of what stays (window.WINDOWS). `latents`
+    (n, latent); `schedule` is spaced: the steps to walk.
     """
     device = next(renderer.parameters()).device
-    keep = np.stack(
+    kept = np.stack(
         [
-            window.keep(window.scale_landmarks(points, len(frame), size), size, margins)
+            keep(window.scale_landmarks(points, len(frame), size), size, margins)
             for frame, points in zip(frames, landmarks, strict=True)
         ]
     )
@@ -85,7 +87,7 @@ def render(
         return renderer(torch.cat([x, reference], dim=1), t, latents)
 
     denoiser = Denoiser(network, prediction, base=reference)
-    known = Known(target, torch.from_numpy(keep)[:, None].to(device))
+    known = Known(target, torch.from_numpy(kept)[:, None].to(device))
     return sample(sampler, denoiser, noise.to(device).expand_as(target), schedule, known)
 
 

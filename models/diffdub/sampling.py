@@ -39,9 +39,9 @@ class DiffDub:
         reference's name; every picture starts from the same noise, which keeps the texture still.
         """
         size, batch_size = self.preset.size, self.options["batch_size"]
-        windows = self.preset.windows(reference.points)
+        points, around = reference.points, window.WINDOWS[self.preset.window]
         number = self.reference_number(reference, seed)
-        order = timeline(len(windows), length, self.options)
+        order = timeline(len(points), length, self.options)
         noise = noise_for(seed, reference.name, 0, (1, 3, size, size))
         with FrameReader(reference.crop) as source:
             shown = source[number]
@@ -53,7 +53,7 @@ class DiffDub:
                     images = render(
                         self.renderer,
                         frames,
-                        windows[batch],
+                        points[batch],
                         [shown],
                         latents[start : start + batch_size],
                         noise,
@@ -61,9 +61,12 @@ class DiffDub:
                         size,
                         sampler=self.options["sampler"],
                         prediction=self.preset.prediction,
+                        keep=around.keep,
                     )
-                for frame, around, made in zip(frames, windows[batch], to_pixels(images), strict=True):
-                    yield framed(made, frame, around)
+                for frame, landmarks, made in zip(frames, points[batch], to_pixels(images), strict=True):
+                    weight = around.feather(window.scale_landmarks(landmarks, len(frame), size), size)
+                    # The published loop leaves its guess of the frame outside the window: close to it, not equal.
+                    yield paste(window.resize_frame(frame, size), made, Square(0, 0, size), weight)
 
     def lips(self, reference: Clip, shown: np.ndarray, number: int, speech: np.ndarray, length: int) -> torch.Tensor:
         """(length, latent) what the mouth does in every frame."""
@@ -93,16 +96,6 @@ class DiffDub:
         """The precision of the renderer's network calls."""
         device = next(self.renderer.parameters()).device.type
         return torch.autocast(device, torch.bfloat16, enabled=self.options["precision"] == "bfloat16")
-
-
-def framed(made: np.ndarray, frame: np.ndarray, around: np.ndarray) -> np.ndarray:
-    """The picture (size, size, 3) inside the mouth window of landmarks `around`, the frame itself outside.
-
-    The published loop leaves its guess of the clean frame there: close to the frame after long training, not equal.
-    """
-    size = len(made)
-    mask = window.feather(window.scale_landmarks(around, len(frame), size), size)
-    return paste(window.resize_frame(frame, size), made, Square(0, 0, size), mask)
 
 
 def load(weights: dict[str, Path], preset: str, options: dict, device: str | torch.device | None = None) -> DiffDub:

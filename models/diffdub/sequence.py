@@ -45,8 +45,6 @@ class SequenceGenerator(nn.Module):
     audio_dim, audio_layers: width and number of the speech encoder's hidden states (mel: 80 and 1)
     width, heads, ffn, kernel, dropout: of the conformers;  cross_heads: of the attention to the references
     blocks: conformer blocks of the reference encoder, the speech encoder and the decoder
-    normalised: with the latents' mean and spread as buffers, the layers between see and make latents of unit variance
-    (published: no). A small renderer's latents vary by a few thousandths, which is less than one step of Adam.
     """
 
     def __init__(
@@ -61,13 +59,8 @@ class SequenceGenerator(nn.Module):
         kernel: int = 13,
         blocks: Sequence[int] = (2, 4, 4),
         dropout: float = 0.2,
-        normalised: bool = False,
     ) -> None:
         super().__init__()
-        if normalised:
-            self.register_buffer("latent_mean", torch.zeros(latent_dim))
-            self.register_buffer("latent_spread", torch.ones(latent_dim))
-        self.normalised = normalised
         references, speech, decoder = (Conformer(width, count, heads, ffn, kernel, dropout) for count in blocks)
         encoder = self.encoder = nn.Module()
         encoder.weights = nn.Parameter(torch.zeros(audio_layers))
@@ -83,12 +76,9 @@ class SequenceGenerator(nn.Module):
         encoder = self.encoder
         mixed = torch.einsum("l,nltd->ndt", encoder.weights.softmax(0), audio)
         speech = encoder.down_sample_audio_nar(mixed).mT
-        if self.normalised:
-            reference = (reference - self.latent_mean) / self.latent_spread
         references = encoder.reference_encoder(encoder.reference_proj(reference))
         answer = encoder.cross_attention(speech, references)
-        latents = encoder.out_proj(encoder.coarse_decoder(encoder.speech_encoder(answer)))
-        return latents * self.latent_spread + self.latent_mean if self.normalised else latents
+        return encoder.out_proj(encoder.coarse_decoder(encoder.speech_encoder(answer)))
 
 
 def window_starts(frames: int, window: int, overlap: int) -> list[int]:

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import lightning.pytorch as lightning
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -61,9 +60,8 @@ class SequenceTraining(lightning.LightningModule):
         self.recipe = recipe
 
     def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        prediction = self.network(batch["speech"], batch["references"]).float()
-        spread = self.network.latent_spread if self.network.normalised else 1.0
-        loss = sequence_loss(prediction / spread, batch["target"] / spread, batch["mask"])
+        prediction = self.network(batch["speech"], batch["references"])
+        loss = sequence_loss(prediction.float(), batch["target"], batch["mask"])
         self.log("loss", loss)
         return loss
 
@@ -99,12 +97,7 @@ def task(stage: str, preset: str, options: dict, clips: Sequence[Clip], weights:
         files = [path for clip in clips for path in (clip.crop, clip.transform)]
     else:
         data = SequenceData(clips, recipe.length, recipe.references, recipe.held_share)
-        network = SEQUENCE[preset].build(*data.sizes)
-        if network.normalised:
-            every = torch.from_numpy(np.concatenate(data.latents))
-            network.latent_mean.copy_(every.mean(dim=0))
-            network.latent_spread.copy_(every.std(dim=0))
-        module = SequenceTraining(network, recipe)
+        module = SequenceTraining(SEQUENCE[preset].build(*data.sizes), recipe)
         files = [clips[0].latents, *(clip.speech for clip in clips)]
     if options.get("initial"):
         load_weights(module.network, initial_weights(Path(options["initial"])), options["initial"])

@@ -3,17 +3,19 @@
 Frames are RGB uint8 (size, size, 3) at the renderer's working size; landmarks are (68, 2) pixels of that frame.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy.ndimage import maximum_filter1d, uniform_filter1d
 
 from toolkit.errors import InputError
 
 NOSE_TIP = 30  # upper edge of what is painted
 BROW = 21  # upper edge of what the encoder sees: the inner end of the brow at the image's left
 PUBLISHED_SIZE = 256
+JAW = slice(2, 15)  # from ear to ear
+JAW_DROP = 0.08  # of the picture's size, by which a painted jaw may hang lower than the frame's own
 
 
 class Margins(NamedTuple):
@@ -42,21 +44,6 @@ def scale_landmarks(points: np.ndarray, height: int, size: int) -> np.ndarray:
 def scale_training_landmarks(points: np.ndarray, height: int, width: int, size: int) -> np.ndarray:
     """Integer landmarks to the working size as published training does: each axis by its own, cut to int."""
     return (points * size / np.array([width, height])).astype(np.int64)
-
-
-def steady(points: np.ndarray, reach: int = 25) -> np.ndarray:
-    """Landmarks (T, 68, 2) whose chin (6, 8, 10) keeps the place under the nose tip that it has at its lowest.
-
-    The published window ends at the chin of its own frame, so its shape tells how far that frame's mouth is open, and a
-    renderer that sees it need not listen to the lip latent. Here the chin is the lowest within `reach` frames (1 s)
-    before and after, which the mouth reaches in any speech.
-    """
-    moved = np.array(points)
-    chin = moved[:, [6, 8, 10]] - moved[:, [NOSE_TIP]]
-    chin[..., 0] = uniform_filter1d(chin[..., 0], 2 * reach + 1, axis=0, mode="nearest")
-    chin[..., 1] = maximum_filter1d(chin[..., 1], 2 * reach + 1, axis=0, mode="nearest")
-    moved[:, [6, 8, 10]] = moved[:, [NOSE_TIP]] + chin
-    return moved
 
 
 def inside(points: np.ndarray, size: int, upper: int = NOSE_TIP, margins: Margins | None = None) -> np.ndarray:
@@ -100,11 +87,48 @@ def encoder_crop(frame: np.ndarray, points: np.ndarray, margins: Margins | None 
 
 
 def feather(points: np.ndarray, size: int, margins: Margins | None = None) -> np.ndarray:
-    """(size, size) float32 mask for paste-back: 0 outside the mouth window, rising to 1 across its grown rim.
+    """(size, size) float32 mask for paste-back: 0 outside the mouth window, rising to 1 across its grown rim."""
+    growth = (margins or margins_for(size)).growth
+    return _feathered(inside(points, size, NOSE_TIP, margins), growth)
+
+
+def keep_above_nose(points: np.ndarray, size: int, margins: Margins | None = None) -> np.ndarray:
+    """(size, size) float32: 0 from the nose tip down, 1 above.
+
+    The published window ends at the frame's own chin and leaves its cheeks, and both tell how far that frame's mouth is
+    open: a renderer that is trained briefly reads the mouth off them and never listens to the lip latent.
+    """
+    mask = np.ones((size, size), np.float32)
+    mask[max(int(points[NOSE_TIP, 1]), 0) :] = 0
+    return mask
+
+
+def feather_lower_face(points: np.ndarray, size: int, margins: Margins | None = None) -> np.ndarray:
+    """(size, size) float32 mask for paste-back: the face from the nose tip down, with room for a jaw that drops further."""
+    growth = (margins or margins_for(size)).growth
+    jaw = np.asarray(points, np.float64)[JAW]
+    dropped = jaw + np.array([0, JAW_DROP * size])
+    corners = cv2.convexHull(np.concatenate([jaw, dropped[3:-3]]).astype(np.int32))
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(mask, [corners], 1)
+    mask[: max(int(points[NOSE_TIP, 1]) + growth, 0)] = 0
+    return _feathered(cv2.dilate(mask, np.ones((2 * growth + 1, 2 * growth + 1), np.uint8)), growth)
+
+
+def _feathered(mask: np.ndarray, growth: int) -> np.ndarray:
+    """A mask (size, size) of 0 and 1 that rises over `growth` pixels inside its rim.
 
     Beyond the picture counts as outside, so that a window at the edge fades out there too.
     """
-    growth = (margins or margins_for(size)).growth
-    window = np.pad(inside(points, size, NOSE_TIP, margins), 1)
-    distance = cv2.distanceTransform(window, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    distance = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
     return np.clip(distance / (growth + 1), 0, 1).astype(np.float32)
+
+
+class Window(NamedTuple):
+    """What a renderer paints: `keep`, 0 where it does, and `feather`, the weight of what it painted in the picture."""
+
+    keep: Callable[..., np.ndarray]
+    feather: Callable[..., np.ndarray]
+
+
+WINDOWS = {"mouth": Window(keep, feather), "lower_face": Window(keep_above_nose, feather_lower_face)}

@@ -20,6 +20,8 @@ def make_clip(tmp_path: Path) -> Callable[..., Clip]:
         pictures = (np.full((size, size, 3), min(first + 4 * index, 252), np.uint8) for index in range(frames))
         write_video(clip.crop, pictures, crf=2, intra=True)
         points = np.full((frames, 68, 2), 0.5, np.float32)
+        points[:, :17, 0] = np.linspace(0.25, 0.75, 17)
+        points[:, :17, 1] = 0.5 + 0.35 * np.sin(np.linspace(0, np.pi, 17))
         points[:, [6, 8, 10, 21, 30]] = [[0.35, 0.75], [0.5, 0.85], [0.65, 0.75], [0.45, 0.35], [0.5, 0.5]]
         points[:, 8, 1] += 0.001 * np.arange(frames)
         ok = ~np.isin(np.arange(frames), missing)

@@ -43,6 +43,11 @@ def draw(weights, clip, length: int, seed: int = 3, speech=None, **options) -> n
     return np.stack(list(sampler.frames(clip, speech, length, seed)))
 
 
+def unpainted(clip, index: int) -> np.ndarray:
+    """(64, 64) bool: where the debug preset leaves frame `index` as it is."""
+    return window.WINDOWS[RENDERER["debug"].window].feather(clip.points[index] * 64 / 96, 64) == 0
+
+
 @pytest.mark.parametrize("mode", ["one_shot", "few_shot", "single_portrait"])
 def test_every_mode_is_as_long_as_the_speech(weights, make_clip, mode):
     made = draw(weights, make_clip("a", 9), 13, mode=mode)
@@ -75,9 +80,8 @@ def test_outside_the_window_the_frames_walk_on_by_ping_pong(weights, make_clip):
     clip = make_clip("a", 4)
     made = draw(weights, clip, 9)
     source = [window.resize_frame(frame, 64) for frame in read_frames(clip.crop)]
-    around = RENDERER["debug"].windows(clip.points) * 64 / 96
     for picture, index in zip(made, [0, 1, 2, 3, 2, 1, 0, 1, 2], strict=True):
-        outside = window.inside(around[index], 64) == 0
+        outside = unpainted(clip, index)
         assert outside.mean() > 0.4
         assert np.array_equal(picture[outside], source[index][outside])
         assert not np.array_equal(picture[~outside], source[index][~outside])
@@ -86,7 +90,7 @@ def test_outside_the_window_the_frames_walk_on_by_ping_pong(weights, make_clip):
 def test_a_portrait_is_one_frame_throughout(weights, make_clip):
     clip = make_clip("a", 1)
     made = draw(weights, clip, 5, mode="single_portrait")
-    outside = window.inside(clip.points[0] * 64 / 96, 64) == 0
+    outside = unpainted(clip, 0)
     assert (made[:, outside] == made[0, outside]).all()
 
 
@@ -136,7 +140,7 @@ def test_few_step_solvers_are_others_than_ddim(weights, make_clip, sampler):
     """How near they come is a matter of trained networks and of tests/models/diffusion."""
     clip = make_clip("a", 3)
     published, quick = (draw(weights, clip, 3, steps=5, sampler=name) for name in ("ddim", sampler))
-    outside = window.inside(RENDERER["debug"].windows(clip.points)[0] * 64 / 96, 64) == 0
+    outside = unpainted(clip, 0)
     assert np.array_equal(published[0][outside], quick[0][outside])
     assert not np.array_equal(published, quick)
 

@@ -141,19 +141,32 @@ def test_any_frame_is_stretched_to_the_square():
     assert (square[:, 33:] == 255).all()
 
 
-def test_steady_landmarks_do_not_tell_how_far_the_mouth_is_open():
-    """The chin follows the nose, at the place that it has at its lowest; the rest stays."""
-    random = np.random.default_rng(0)
-    head = np.cumsum(random.normal(size=(80, 1, 2)), axis=0)
-    points = np.tile(random.uniform(40, 200, (1, 68, 2)), (80, 1, 1)) + head
-    closed = window.steady(points)
-    np.testing.assert_allclose(closed, points, atol=1e-9)
-    opening = np.maximum(0, 12 * np.sin(np.arange(80) / 2))
-    spoken = points.copy()
-    spoken[:, [6, 8, 10], 1] += opening[:, None]
-    steady = window.steady(spoken)
-    expected = points.copy()
-    expected[:, [6, 8, 10], 1] += opening.max()
-    np.testing.assert_allclose(steady, expected, atol=0.05)  # 12 sin comes near 12 in every second
-    assert (steady[:, [6, 8, 10], 1] >= spoken[:, [6, 8, 10], 1] - 1e-9).all()
-    np.testing.assert_array_equal(np.delete(steady, [6, 8, 10], axis=1), np.delete(spoken, [6, 8, 10], axis=1))
+def test_lower_face_hides_all_that_moves_with_the_mouth():
+    """Opening the mouth moves landmarks below the nose tip and nothing that is kept."""
+    closed = face()
+    spoken = closed.copy()
+    spoken[6:11, 1] += 12
+    np.testing.assert_array_equal(window.keep_above_nose(closed, 256), window.keep_above_nose(spoken, 256))
+    assert (window.keep(closed, 256) != window.keep(spoken, 256)).any()
+    kept = window.keep_above_nose(closed, 256)
+    nose = int(closed[window.NOSE_TIP, 1])
+    assert kept[:nose].all()
+    assert not kept[nose:].any()
+
+
+def test_lower_face_is_painted_where_it_is_not_kept_and_has_room_for_the_jaw():
+    points = face()
+    mask = window.feather_lower_face(points, 256)
+    assert not mask[window.keep_above_nose(points, 256) == 1].any()
+    column, chin = points[8].astype(int)
+    assert mask[chin + int(0.05 * 256), column] == 1
+    assert mask[min(chin + int(0.05 * 256) + 40, 255), column] == 0
+    assert mask[0].max() == mask[:, 0].max() == mask[:, -1].max() == 0
+    assert ((mask > 0) & (mask < 1)).any()
+
+
+def test_lower_face_beyond_the_picture():
+    points = face(shift=(0, 300))
+    assert window.keep_above_nose(points, 256).all()
+    assert not window.feather_lower_face(points, 256).any()
+    assert not window.keep_above_nose(face(shift=(0, -400)), 256).any()
