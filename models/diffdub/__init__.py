@@ -1,8 +1,9 @@
-"""DiffDub (ICASSP 2024, arXiv 2311.01811): lips repainted by a diffusion auto-encoder that follows latents drawn from speech."""
+"""DiffDub (ICASSP 2024, arXiv 2311.01811): a diffusion auto-encoder repaints lips from latents that follow speech."""
 
 import numpy as np
 
-from models.diffdub.window import feather
+from models.diffdub.presets import RENDERER
+from models.diffdub.window import WINDOWS
 from models.system import System
 from models.timeline import walk
 
@@ -15,8 +16,8 @@ def timeline(source_frames: int, length: int, options: dict) -> np.ndarray:
 
 
 def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray:
-    """(size, size) the mouth window that the renderer repaints, feathered inside its rim."""
-    return feather(points, size)
+    """(size, size) the window that the preset's renderer repaints, feathered inside its rim."""
+    return WINDOWS[RENDERER[options["preset"]].window].feather(points, size)
 
 
 SYSTEM = System(package="models.diffdub", stages=("renderer", "sequence"), timeline=timeline, mask=mask)
