@@ -25,7 +25,7 @@ _AGAIN = "Copy or download it again, or cut the clip before that point"
 
 @dataclass
 class Decoded:
-    """What was found: where picture and sound end (s from the clip's start), packets in all and those that are damaged."""
+    """What was found: where picture and sound end (s from the clip's start), packets in all and damaged ones."""
 
     picture_end: float = 0.0
     sound_end: float = 0.0

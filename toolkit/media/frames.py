@@ -9,13 +9,16 @@ from pathlib import Path
 
 import av
 import numpy as np
-from av.video.reformatter import Colorspace
+from av.video.reformatter import Colorspace, Interpolation
 from av.video.stream import VideoStream
 
 from toolkit.errors import InputError
 from toolkit.media.container import CONVERT, opened
 from toolkit.media.pictures import is_picture, read_picture
 from toolkit.media.probe import video_stream
+
+EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+"""Rounded, not truncated: the quick conversion darkens a picture by a step or two each time it is read."""
 
 _UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
 _HIGHEST_SD = 576  # lines; untagged videos are BT.601 up to here and BT.709 above, as players take them
@@ -30,7 +33,7 @@ def to_rgb(frame: av.VideoFrame) -> np.ndarray:
     """A decoded picture as (H, W, 3) uint8 RGB, upright."""
     tagged = frame.colorspace != _UNSPECIFIED
     matrix = frame.colorspace if tagged else untagged_matrix(frame.height)
-    rgb = frame.to_ndarray(format="rgb24", src_colorspace=matrix)
+    rgb = frame.to_ndarray(format="rgb24", src_colorspace=matrix, interpolation=EXACT)
     return np.ascontiguousarray(np.rot90(rgb, frame.rotation // 90)) if frame.rotation else rgb
 
 

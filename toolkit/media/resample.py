@@ -78,6 +78,7 @@ def _filtered(path: str | Path, media: Media, zero: float):
             in_color_matrix=matrix,
             out_color_matrix="bt709",
             out_range="tv",
+            flags="bicubic+accurate_rnd+full_chroma_int",
         )
         .filter("setsar", 1)
         .filter("format", "yuv420p")

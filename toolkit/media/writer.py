@@ -9,6 +9,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from toolkit.files import whole
+from toolkit.media.frames import EXACT
 from toolkit.timing import FPS
 
 KEY_INTERVAL = FPS  # frames between key frames: what a reader going backwards must decode, and hold, at once
@@ -44,7 +45,10 @@ class VideoWriter:
         if frame.shape != self._size or frame.dtype != np.uint8:
             raise ValueError(f"frame {self.frames} is {frame.dtype} {frame.shape}, the first was uint8 {self._size}")
         picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU709,
+            dst_color_range=ColorRange.MPEG,
+            interpolation=EXACT,
         )
         picture.pts, picture.time_base = self.frames, _TIME_BASE
         self._container.mux(self._stream.encode(picture))
