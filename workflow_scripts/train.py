@@ -30,9 +30,12 @@ def train(
     `options` overrides the preset's training settings; `earlier` are the weights of the stages before, by name.
     """
     with devices.lease():
+        import torch
+
         from models.checkpoints import write_weights
         from models.training import fit
 
+        torch.manual_seed(seed)  # of the first weights; the trainer sees to the rest
         task = find_system(system).part("training").task(stage, preset, options, clips, earlier or {})
         trained = fit(task, checkpoints, seed=seed)
         record = {
