@@ -26,7 +26,9 @@ from toolkit.devices import device
 HOME = Path(__file__).parents[1]
 
 
-def run_workflow(clips: Path, work: Path, renderer_steps: int, sequence_steps: int, sampling_steps: int, cores: int) -> pd.DataFrame:
+def run_workflow(
+    clips: Path, work: Path, renderer_steps: int, sequence_steps: int, sampling_steps: int, cores: int
+) -> pd.DataFrame:
     """Train on all clips but the last, dub that one, and return the workflow's table."""
     work.mkdir(parents=True, exist_ok=True)
     videos = sorted(clips.resolve().glob("*.mp4"))
@@ -42,7 +44,17 @@ def run_workflow(clips: Path, work: Path, renderer_steps: int, sequence_steps: i
         },
     }
     (work / "config.yaml").write_text(yaml.safe_dump(settings))
-    command = [sys.executable, "-m", "snakemake", "-s", HOME / "Snakefile", "--cores", str(cores), "--resources", "gpu=1"]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "-s",
+        HOME / "Snakefile",
+        "--cores",
+        str(cores),
+        "--resources",
+        "gpu=1",
+    ]
     subprocess.run([*command, "--workflow-profile", HOME / "profiles/default"], cwd=work, check=True)
     return pd.read_csv(work / "results/metrics.csv")
 
@@ -55,7 +67,15 @@ def time_published(batch_sizes: list[int], steps: list[int], precisions: list[st
         for count in steps:
             for batch in batch_sizes:
                 seconds, memory = time_once(renderer, batch, count, precision)
-                rows.append({"precision": precision, "steps": count, "batch": batch, "s/frame": seconds / batch, "peak GB": memory})
+                rows.append(
+                    {
+                        "precision": precision,
+                        "steps": count,
+                        "batch": batch,
+                        "s/frame": seconds / batch,
+                        "peak GB": memory,
+                    }
+                )
                 print(rows[-1], flush=True)
     return pd.DataFrame(rows)
 
@@ -89,9 +109,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=Path, required=True, help="folder of face videos, one speaker each")
     parser.add_argument("--work", type=Path, required=True, help="folder for everything that is made")
-    parser.add_argument("--steps", type=int, default=20_000, help="optimiser steps of the renderer; the sequence takes half as many")
+    parser.add_argument(
+        "--steps", type=int, default=20_000, help="optimiser steps of the renderer; the sequence takes half as many"
+    )
     parser.add_argument("--cores", type=int, default=8)
-    parser.add_argument("--quick", action="store_true", help="few sampling steps and one timing: for a machine without a GPU")
+    parser.add_argument(
+        "--quick", action="store_true", help="few sampling steps and one timing: for a machine without a GPU"
+    )
     arguments = parser.parse_args()
     begin = time.time()
     table = run_workflow(
@@ -106,7 +130,10 @@ def main() -> None:
     choices = ([1], [2], ["float32"]) if arguments.quick else ([1, 8, 32], [20, 10, 5], ["float32", "bfloat16"])
     speed = time_published(*choices)
     where = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    report = [f"Workflow: {minutes:.1f} minutes on {where}, {arguments.steps} renderer steps.", table.to_csv(index=False)]
+    report = [
+        f"Workflow: {minutes:.1f} minutes on {where}, {arguments.steps} renderer steps.",
+        table.to_csv(index=False),
+    ]
     report += ["Published renderer:", speed.to_csv(index=False)]
     (arguments.work / "real_clips.md").write_text("\n\n".join(report))
     print(f"Figures: {arguments.work / 'real_clips.md'}; pictures: {arguments.work / 'results/videos'}")

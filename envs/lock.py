@@ -17,10 +17,23 @@ MACHINE_BOUND = ("nvidia-", "cuda-", "triton")
 
 def resolve(target: str) -> dict[str, str]:
     """Names and versions that pip would install for `target` into an empty environment."""
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--dry-run", "--ignore-installed", "--report", "-", target]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--dry-run",
+        "--ignore-installed",
+        "--report",
+        "-",
+        target,
+    ]
     report = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout)
     found = {item["metadata"]["name"].lower(): item["metadata"]["version"].split("+")[0] for item in report["install"]}
-    return {name: version for name, version in found.items() if name != "talkflow" and not name.startswith(MACHINE_BOUND)}
+    return {
+        name: version for name, version in found.items() if name != "talkflow" and not name.startswith(MACHINE_BOUND)
+    }
 
 
 def write(path: Path, pins: dict[str, str]) -> None:

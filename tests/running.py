@@ -13,7 +13,7 @@ HOME = Path(__file__).parents[1]
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run the workflow in `folder`, which holds its config.yaml."""
-    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, timeout=900)
+    return subprocess.run(command(*arguments), cwd=folder, capture_output=True, text=True, timeout=1800)
 
 
 def command(*arguments: str) -> list[str]:

@@ -72,7 +72,9 @@ def _check_columns(table: Path, columns: list[str]) -> None:
     known = set(ClipRow.__dataclass_fields__)
     missing, unknown = {"clip", "video"} - set(columns), set(columns) - known
     if missing:
-        raise InputError(table, f"has no column {sorted(missing)[0]!r}", f"Columns are separated by tabs: {sorted(known)}")
+        raise InputError(
+            table, f"has no column {sorted(missing)[0]!r}", f"Columns are separated by tabs: {sorted(known)}"
+        )
     if unknown:
         raise InputError(table, f"has an unknown column {sorted(unknown)[0]!r}", f"Known columns: {sorted(known)}")
 

@@ -29,7 +29,14 @@ def test_arrays_come_back(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "name"),
-    [("a b", "a_b"), ("../../etc", "etc"), ("x--y", "x-y"), (".hidden", "hidden"), ("", "clip"), ("né 视频;'\"", "né_视频")],
+    [
+        ("a b", "a_b"),
+        ("../../etc", "etc"),
+        ("x--y", "x-y"),
+        (".hidden", "hidden"),
+        ("", "clip"),
+        ("né 视频;'\"", "né_视频"),
+    ],
 )
 def test_names_stay_inside_their_folder(text, name):
     assert files.safe_name(text) == name

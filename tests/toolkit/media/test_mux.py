@@ -26,7 +26,7 @@ def test_exactly_as_long_as_the_picture(tmp_path, frames, seconds):
         assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
         assert (audio.codec_context.name, audio.codec_context.sample_rate) == ("aac", 48_000)
         assert (video.frames, video.start_time, audio.start_time) == (frames, 0, 0)
-        assert video.duration * video.time_base == frames / FPS
+        assert video.duration * video.time_base * FPS == frames
         assert float(audio.duration * audio.time_base) == pytest.approx(frames / FPS, abs=AAC_FRAME)
         assert container.duration / 1e6 == pytest.approx(frames / FPS, abs=AAC_FRAME)
         assert (container.metadata["title"], container.metadata["comment"]) == ("Synthetic", "by Talkflow")

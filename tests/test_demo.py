@@ -1,0 +1,42 @@
+"""The demo as shipped: after its short training DiffDub's mouth follows speech that it has never heard."""
+
+import shutil
+from pathlib import Path
+from statistics import mean
+
+import pytest
+
+from tests.running import HOME, snakemake, table
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> list[dict]:
+    """The rows of the demo's table."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(HOME / "config.yaml", folder)
+    output = snakemake(folder, "score", "results/metrics.csv")
+    assert output.returncode == 0, output.stderr[-4000:]
+    return table(Path(folder))
+
+
+def average(rows: list[dict], system: str, kind: str, metric: str) -> float:
+    return mean(float(row[metric]) for row in rows if (row["system"], row["kind"]) == (system, kind) and row[metric])
+
+
+def test_the_mouth_follows_held_out_speech(demo):
+    assert average(demo, "diffdub", "self", "mouth_correlation") >= 0.5
+
+
+def test_it_opens_as_widely_as_the_truth_does(demo):
+    assert average(demo, "diffdub", "self", "mouth_spread") >= 0.5
+
+
+def test_another_clips_speech_moves_it_otherwise(demo):
+    own = average(demo, "diffdub", "self", "mouth_correlation")
+    assert own - average(demo, "diffdub", "crossed", "mouth_correlation_video") >= 0.3
+
+
+def test_its_mouth_is_nearer_the_truth_than_a_held_one(demo):
+    assert average(demo, "diffdub", "self", "m_lmd") < average(demo, "still", "self", "m_lmd")
