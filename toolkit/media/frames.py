@@ -31,9 +31,10 @@ def untagged_matrix(height: int) -> Colorspace:
 
 def to_rgb(frame: av.VideoFrame) -> np.ndarray:
     """A decoded picture as (H, W, 3) uint8 RGB, upright."""
+    # One thread: a picture's converter lives as long as the picture, and its threads would not survive a fork.
     tagged = frame.colorspace != _UNSPECIFIED
     matrix = frame.colorspace if tagged else untagged_matrix(frame.height)
-    rgb = frame.to_ndarray(format="rgb24", src_colorspace=matrix, interpolation=EXACT)
+    rgb = frame.to_ndarray(format="rgb24", src_colorspace=matrix, interpolation=EXACT, threads=1)
     return np.ascontiguousarray(np.rot90(rgb, frame.rotation // 90)) if frame.rotation else rgb
 
 

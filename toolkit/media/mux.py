@@ -20,6 +20,6 @@ def mux(mp4: str | Path, wav: str | Path, output: str | Path, *, title: str, com
         samples = len(reader) * SAMPLES_PER_FRAME
     sound = source(wav)["a:0"].filter("apad").filter("atrim", end_sample=samples)
     codecs = {"vcodec": "copy", "acodec": "aac", "ar": _SOUND_RATE, "audio_bitrate": "128k"}
-    words = {"metadata": [f"title={title}", f"comment={comment}"]}
+    words = {"metadata:g:0": f"title={title}", "metadata:g:1": f"comment={comment}"}
     with whole(output) as partial:
         run(target(partial, source(mp4)["v:0"], sound, f="mp4", movflags="+faststart", **codecs, **words), output)
