@@ -3,7 +3,7 @@
 A system is a package in `models/` whose `__init__` makes one `System`; nothing heavier than NumPy and OpenCV is
 imported for it, because the workflow asks it for facts while it plans. What needs torch is in modules of fixed names:
 
-    training      task(stage, preset, options, clips, weights) -> models.training.Task: one training stage
+    training      task(stage, preset, options, clips) -> models.training.Task: one training stage
     encoding      encode(weights, preset, clip, device) -> tensor that a later stage learns from (optional)
     sampling      load(weights, preset, options) -> Sampler: the networks, ready to draw
     checkpoints   PUBLISHED and convert(stage, path): published files (optional)

@@ -81,9 +81,9 @@ def fit(
 ) -> dict[str, torch.Tensor]:
     """Train a task and return the averaged weights of its network (CPU tensors, names without a prefix).
 
-    `folder` keeps `last.ckpt` (written every `pause` seconds or more, and at the end), CSV and TensorBoard logs. Run again with the
-    same settings and data, the training goes on from `last.ckpt`; with others it starts afresh. `workers` processes
-    prepare batches; `devices`, `accelerator` and `strategy` are Lightning's.
+    `folder` keeps `last.ckpt` (written every `pause` seconds or more, and at the end), CSV and TensorBoard logs. Run
+    again with the same settings and data, the training goes on from `last.ckpt`; with others it starts afresh.
+    `workers` processes prepare batches; `devices`, `accelerator` and `strategy` are Lightning's.
     """
     folder = Path(folder)
     last = folder / "last.ckpt"

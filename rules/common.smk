@@ -69,8 +69,11 @@ wildcard_constraints:
     encoder="mel|mfcc|hubert|wav2vec2|whisper",
 
 
-# Without a GPU a network takes the cores that this run may use; with one, its job needs a single core beside it.
-NETWORK_THREADS = 1 if devices.gpus() else (workflow.cores or 1)
+# Here without a GPU a network takes the cores that this run may use. With one, here or on a cluster, its job needs a single
+# core beside it, and training some more whose processes decode pictures.
+ON_CPU = bool(workflow.cores) and not devices.gpus()
+NETWORK_THREADS = workflow.cores if ON_CPU else 1
+TRAINING_THREADS = workflow.cores if ON_CPU else 1 + config["training"]["workers"]
 
 
 def talker(wildcards, column: str) -> str:

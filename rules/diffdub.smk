@@ -14,10 +14,10 @@ rule train_diffdub_renderer:
         "results/benchmarks/train_diffdub_renderer.tsv"
     conda:
         "../envs/learning.yaml"
-    threads: NETWORK_THREADS
+    threads: TRAINING_THREADS
     resources:
         mem_mb=16000,
-        gpu=1,
+        gpu=config["training"]["gpus"],
         runtime=2880,
     params:
         system="diffdub",
@@ -68,10 +68,10 @@ rule train_diffdub_sequence:
         "results/benchmarks/train_diffdub_sequence.tsv"
     conda:
         "../envs/learning.yaml"
-    threads: NETWORK_THREADS
+    threads: TRAINING_THREADS
     resources:
         mem_mb=16000,
-        gpu=1,
+        gpu=config["training"]["gpus"],
         runtime=2880,
     params:
         system="diffdub",

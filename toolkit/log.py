@@ -1,6 +1,7 @@
 """One log per job: every line goes to the rule's log file and to the terminal, and no traceback is lost."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,8 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
+    # Training on several GPUs starts this script again for each (LOCAL_RANK): those write on in the first one's log.
+    to_file = logging.FileHandler(path, mode="a" if "LOCAL_RANK" in os.environ else "w", encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     to_terminal = logging.StreamHandler(sys.stderr)
     to_terminal.setFormatter(logging.Formatter(f"[{path.parent.name}/{path.stem}] %(message)s"))

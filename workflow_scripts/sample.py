@@ -50,5 +50,5 @@ if __name__ == "__main__":
             snakemake.input.get("speech"),
             snakemake.output.sample,
             weights=weights,
-            **dict(snakemake.params.items()),
+            **snakemake.params,
         )

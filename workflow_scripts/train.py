@@ -23,21 +23,24 @@ def train(
     options: dict,
     seed: int,
     clips: list[Clip],
-    earlier: dict[str, Path] | None = None,
+    gpus: int = 1,
+    workers: int = 0,
 ) -> None:
     """Write `weights` (.safetensors, and a .json beside it). `checkpoints` is where a killed run goes on from.
 
-    `options` overrides the preset's training settings; `earlier` are the weights of the stages before, by name.
+    `options` overrides the preset's training settings. `gpus` are trained on in parallel where the machine has them, and then
+    `workers` processes decode pictures for each.
     """
-    with devices.lease():
+    with devices.lease(gpus) as leased:
         import torch
 
         from models.checkpoints import write_weights
         from models.training import fit
 
         torch.manual_seed(seed)  # of the first weights; the trainer sees to the rest
-        task = find_system(system).part("training").task(stage, preset, options, clips, earlier or {})
-        trained = fit(task, checkpoints, seed=seed)
+        task = find_system(system).part("training").task(stage, preset, options, clips)
+        used = min(gpus, len(leased))
+        trained = fit(task, checkpoints, seed=seed, devices=used or 1, workers=workers if used else 0)
         record = {
             "system": system,
             "stage": stage,
@@ -69,5 +72,7 @@ if __name__ == "__main__":
                 snakemake.input.get("speech"),
                 snakemake.input.get("latents"),
             ),
-            **dict(snakemake.params.items()),
+            gpus=snakemake.resources.get("gpu", 1),
+            workers=snakemake.threads - 1,
+            **snakemake.params,
         )

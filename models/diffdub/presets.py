@@ -16,10 +16,10 @@ class RendererPreset:
 
     size        working size of pictures in pixels
     network     constructor arguments of `Renderer`; what is not named has the published value
-    prediction  what the network answers: "noise", "start", "velocity" or "residual_start"
-    (models/diffusion/denoiser.py) schedule    "linear" (published) or "cosine" noise schedule over 1000 steps spacing
-    which of them sampling walks: "strided" (published, 62 counts exist) or "trailing" (any count) steps
-    sampling steps
+    prediction  what the network answers: "noise", "start", "velocity" or "residual_start" (models/diffusion/denoiser.py)
+    schedule    "linear" (published) or "cosine" noise schedule over 1000 steps
+    spacing     which of them sampling walks: "strided" (published, 62 counts exist) or "trailing" (any count)
+    steps       sampling steps
     window      what is painted: "mouth" (published) or "lower_face" (models/diffdub/window.py)
     """
 

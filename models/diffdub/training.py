@@ -84,7 +84,7 @@ def rate(step: int, recipe: Recipe) -> float:
     return min(rising, 1.0, falling)
 
 
-def task(stage: str, preset: str, options: dict, clips: Sequence[Clip], weights: dict[str, Path]) -> Task:
+def task(stage: str, preset: str, options: dict, clips: Sequence[Clip]) -> Task:
     """One stage's training. `options` override the preset's steps, batch_size, learning_rate and precision where given;
     `initial` names weights to start from: ours (.safetensors), or diffae's checkpoint for the published renderer."""
     chosen = {

@@ -47,7 +47,7 @@ def test_first_loss_of_noise_prediction_is_the_windows_share(make_clip, silent):
 
 
 def test_loss_of_a_silent_sequence_is_the_latents_own_power(with_latents, silent):
-    job = task("sequence", "debug", {}, with_latents, {})
+    job = task("sequence", "debug", {}, with_latents)
     batch = job.data.batch(np.random.default_rng(0), 8)
     with torch.no_grad():
         for parameter in job.module.network.encoder.out_proj.parameters():
@@ -58,8 +58,8 @@ def test_loss_of_a_silent_sequence_is_the_latents_own_power(with_latents, silent
 def test_every_learnable_tensor_learns(make_clip, with_latents, silent):
     """A tensor without a gradient stalls data-parallel training."""
     for job in (
-        task("renderer", "debug", {}, [make_clip("c", 6)], {}),
-        task("sequence", "debug", {}, with_latents, {}),
+        task("renderer", "debug", {}, [make_clip("c", 6)]),
+        task("sequence", "debug", {}, with_latents),
     ):
         job.module.training_step(job.data.batch(np.random.default_rng(0), 4), 0).backward()
         idle = [name for name, value in job.module.named_parameters() if value.requires_grad and value.grad is None]
@@ -81,18 +81,18 @@ def test_published_training_is_plain_adam(stage):
 
 def test_options_override_the_recipe(make_clip):
     options = {"steps": 7, "batch_size": 3, "learning_rate": 0.5, "precision": "bf16-mixed"}
-    job = task("renderer", "debug", options, [make_clip("a", 4)], {})
+    job = task("renderer", "debug", options, [make_clip("a", 4)])
     assert (job.steps, job.batch_size, job.precision) == (7, 3, "bf16-mixed")
     assert job.module.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == 0.5
     assert (
-        task("renderer", "debug", {"steps": None}, [make_clip("b", 4)], {}).steps == RECIPES["renderer"]["debug"].steps
+        task("renderer", "debug", {"steps": None}, [make_clip("b", 4)]).steps == RECIPES["renderer"]["debug"].steps
     )
 
 
 def test_training_starts_from_given_weights(make_clip, tmp_path):
     given = {name: value + 1 for name, value in RENDERER["debug"].build().state_dict().items()}
     write_weights(tmp_path / "start.safetensors", given, {})
-    job = task("renderer", "debug", {"initial": str(tmp_path / "start.safetensors")}, [make_clip("a", 4)], {})
+    job = task("renderer", "debug", {"initial": str(tmp_path / "start.safetensors")}, [make_clip("a", 4)])
     for name, value in job.module.network.state_dict().items():
         assert torch.equal(value, given[name])
 
@@ -102,7 +102,7 @@ def test_both_stages_train_and_draw(make_clip, tmp_path):
     clips = [make_clip("a", 30), make_clip("b", 24)]
     weights = {stage: tmp_path / f"{stage}.safetensors" for stage in ("renderer", "sequence")}
     for stage in ("renderer", "sequence"):
-        job = task(stage, "debug", {"steps": 3, "batch_size": 2}, clips, weights)
+        job = task(stage, "debug", {"steps": 3, "batch_size": 2}, clips)
         trained = fit(job, tmp_path / stage, seed=0, accelerator="cpu")
         write_weights(weights[stage], trained, {})
         assert read_weights(weights[stage]).keys() == job.module.network.state_dict().keys()
