@@ -34,9 +34,10 @@ def inspect_clip(
     needs: what the clip must have: "video" (a picture will do), "audio", or both.
     """
     told = {"clip": clip, "video": str(video), "usable": True, "problem": None, "remedy": None}
+    told |= {"media": None, "faces": None}
     try:
         media = probe(video)
-        told["media"], told["faces"] = asdict(media), None
+        told["media"] = asdict(media)
         told["faces"] = _judge(video, media, start or 0.0, end, max_missing, tuple(needs))
         logger.info("%s: usable (%s)", video, told["faces"])
     except InputError as error:
