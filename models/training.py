@@ -50,7 +50,8 @@ class Task:
     precision      Lightning's name: `32-true`, `bf16-mixed`, `16-mixed`
     gradient_clip  largest norm of the gradient, or None
     accumulate     batches whose gradients are added up for one optimiser step
-    settings       what decides the result besides the above (preset, options): JSON values
+    settings       what decides the course besides the above (preset, options): JSON values. `steps` belongs here too where
+                   the learning rate depends on it; where not, a run with more steps goes on from one with fewer
     files          the files that it learns from
     """
 
@@ -87,7 +88,7 @@ def fit(
     """
     folder = Path(folder)
     last = folder / "last.ckpt"
-    _begin(folder, _fingerprint(task, seed, devices))
+    _begin(folder, _fingerprint(task, seed, devices), task.steps)
     bar = [TQDMProgressBar(refresh_rate=10)] if sys.stderr.isatty() else []
     lightning_log = logging.getLogger("lightning.pytorch")
     level = lightning_log.level
@@ -121,16 +122,17 @@ def fit(
     finally:
         lightning_log.setLevel(level)
     # Read back from the file, which holds the average whether training ended now or in an earlier run.
-    averaged = torch.load(last, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
+    averaged = _read(last)["state_dict"]
     prefix = task.network + "."
     return {name.removeprefix(prefix): value for name, value in averaged.items() if name.startswith(prefix)}
 
 
-def _begin(folder: Path, fingerprint: dict) -> None:
-    """Leave in `folder` only what a run with this fingerprint may go on from."""
-    note = folder / "run.json"
-    if not note.exists() or read_json(note) != fingerprint:
-        (folder / "last.ckpt").unlink(missing_ok=True)
+def _begin(folder: Path, fingerprint: dict, steps: int) -> None:
+    """Leave in `folder` only what a run with this fingerprint and so many steps may go on from."""
+    note, last = folder / "run.json", folder / "last.ckpt"
+    same = note.exists() and read_json(note) == fingerprint
+    if not same or (last.exists() and _read(last)["global_step"] > steps):
+        last.unlink(missing_ok=True)
         for logs in ("csv", "tensorboard"):
             shutil.rmtree(folder / logs, ignore_errors=True)
         write_json(note, fingerprint)
@@ -138,9 +140,14 @@ def _begin(folder: Path, fingerprint: dict) -> None:
         partial.unlink()
 
 
+def _read(path: Path) -> dict:
+    """A checkpoint of the trainer's own, its tensors memory-mapped."""
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+
+
 def _fingerprint(task: Task, seed: int, devices: int) -> dict:
-    """Everything that decides a run's result, as JSON."""
-    names = ("batch_size", "steps", "ema_decay", "ema_warmup", "precision", "gradient_clip", "accumulate")
+    """Everything that decides a run's course, as JSON; how far it goes is left out, so that it can be prolonged."""
+    names = ("batch_size", "ema_decay", "ema_warmup", "precision", "gradient_clip", "accumulate")
     return {
         "settings": dict(task.settings),
         **{name: getattr(task, name) for name in names},

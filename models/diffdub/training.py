@@ -111,9 +111,17 @@ def task(stage: str, preset: str, options: dict, clips: Sequence[Clip]) -> Task:
         ema_warmup=recipe.ema_warmup,
         precision=recipe.precision,
         gradient_clip=recipe.gradient_clip,
-        settings={"stage": stage, "preset": preset, **asdict(recipe), "initial": options.get("initial")},
+        settings={"stage": stage, "preset": preset, **course(recipe), "initial": options.get("initial")},
         files=files,
     )
+
+
+def course(recipe: Recipe) -> dict:
+    """What decides a run's course: everything, but where the learning rate stays the same, for how long."""
+    settings = asdict(recipe)
+    if not recipe.decay:
+        del settings["steps"]
+    return settings
 
 
 def initial_weights(path: Path) -> dict[str, Tensor]:

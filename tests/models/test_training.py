@@ -159,6 +159,13 @@ def test_other_settings_or_data_start_afresh(tmp_path, change):
     assert not list((tmp_path / "run").glob(".last.*"))
 
 
+def test_more_steps_prolong_a_run_and_fewer_start_it_afresh(tmp_path):
+    run(tmp_path / "run", task(steps=10))
+    prolonged, short = run(tmp_path / "run", task(steps=30)), run(tmp_path / "run", task(steps=20))
+    assert torch.equal(prolonged["weight"], run(tmp_path / "long", task(steps=30))["weight"])
+    assert torch.equal(short["weight"], run(tmp_path / "short", task(steps=20))["weight"])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("accumulate", [1, 3])
 def test_killed_run_ends_as_if_undisturbed(tmp_path, accumulate):

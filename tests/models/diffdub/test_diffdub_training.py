@@ -13,7 +13,7 @@ from models.diffdub.encoding import encode
 from models.diffdub.presets import RENDERER
 from models.diffdub.recipes import RECIPES, Recipe
 from models.diffdub.sampling import load
-from models.diffdub.training import RendererTraining, SequenceTraining, rate, task
+from models.diffdub.training import RendererTraining, SequenceTraining, course, rate, task
 from models.training import fit
 
 
@@ -84,9 +84,15 @@ def test_options_override_the_recipe(make_clip):
     job = task("renderer", "debug", options, [make_clip("a", 4)])
     assert (job.steps, job.batch_size, job.precision) == (7, 3, "bf16-mixed")
     assert job.module.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == 0.5
-    assert (
-        task("renderer", "debug", {"steps": None}, [make_clip("b", 4)]).steps == RECIPES["renderer"]["debug"].steps
-    )
+    assert task("renderer", "debug", {"steps": None}, [make_clip("b", 4)]).steps == RECIPES["renderer"]["debug"].steps
+
+
+@pytest.mark.parametrize(("preset", "prolongable"), [("published", True), ("debug", False)])
+def test_a_constant_learning_rate_can_be_prolonged(preset, prolongable):
+    recipe = RECIPES["renderer"][preset]
+    longer = replace(recipe, steps=2 * recipe.steps)
+    assert (course(recipe) == course(longer)) == prolongable
+    assert course(recipe) != course(replace(recipe, learning_rate=1.0))
 
 
 def test_training_starts_from_given_weights(make_clip, tmp_path):
