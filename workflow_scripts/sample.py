@@ -8,13 +8,13 @@ speech.
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from tqdm import tqdm
 
 from models.registry import system as find_system
 from models.system import Clip
 from toolkit import devices
 from toolkit.log import job_log
+from toolkit.media.audio import count_samples
 from toolkit.media.writer import write_video
 from toolkit.timing import SAMPLES_PER_FRAME
 
@@ -32,7 +32,7 @@ def sample(
     weights: dict[str, Path] | None = None,
 ) -> None:
     """Write the generated face crops as near-lossless video. `speech` are the features of `audio` (first axis time)."""
-    length = soundfile.info(audio).frames // SAMPLES_PER_FRAME
+    length = count_samples(audio) // SAMPLES_PER_FRAME
     heard = np.load(speech, mmap_mode="r", allow_pickle=False) if speech else None
     chosen = find_system(system)
     with devices.lease(1 if chosen.stages else 0):
