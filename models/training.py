@@ -22,7 +22,7 @@ import torch
 from lightning.pytorch.callbacks import Callback, Checkpoint, TQDMProgressBar, WeightAveraging
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch.optim.swa_utils import get_ema_multi_avg_fn
+from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 from torch.utils.data import DataLoader, Dataset
 
 from toolkit.files import read_json, whole, write_json
@@ -40,7 +40,7 @@ class Batches(Protocol):
 class Task:
     """One training stage, ready to run.
 
-    module         the LightningModule: losses and optimisers; it logs its loss as `loss`
+    module         the LightningModule: losses and optimisers; called with a batch it returns the loss, which it logs as `loss`
     network        the name of its attribute whose averaged weights are the stage's result
     data           draws the batches
     batch_size     items in a batch, per process and accumulated part
@@ -122,9 +122,16 @@ def fit(
     finally:
         lightning_log.setLevel(level)
     # Read back from the file, which holds the average whether training ended now or in an earlier run.
-    averaged = _read(last)["state_dict"]
-    prefix = task.network + "."
-    return {name.removeprefix(prefix): value for name, value in averaged.items() if name.startswith(prefix)}
+    task.module.load_state_dict(_read(last)["state_dict"])
+    _remeasure(task, seed)
+    return getattr(task.module, task.network).state_dict()
+
+
+def _remeasure(task: Task, seed: int, batches: int = 50) -> None:
+    """Measure batch normalisations anew: averaged weights do not have the averaged statistics (Izmailov et al. 2018)."""
+    torch.manual_seed(seed)
+    update_bn((task.data.batch(np.random.default_rng((seed, n)), task.batch_size) for n in range(batches)), task.module)
+    task.module.eval()
 
 
 def _begin(folder: Path, fingerprint: dict, steps: int) -> None:

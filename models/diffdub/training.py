@@ -29,12 +29,13 @@ class RendererTraining(lightning.LightningModule):
         self.prediction = preset.prediction
         self.recipe = recipe
 
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch of `RendererData`."""
         target = batch["target"]
         with torch.autocast(target.device.type, enabled=False):  # published: mixed precision in the UNet alone
             latent = self.network.encode(batch["lips"])
         t = torch.randint(len(self.schedule), (len(target),), device=target.device)
-        loss = renderer_loss(
+        return renderer_loss(
             lambda x, t: self.network(x, t, latent),
             self.schedule,
             target,
@@ -44,6 +45,9 @@ class RendererTraining(lightning.LightningModule):
             torch.randn_like(target),
             self.prediction,
         ).loss.mean()
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        loss = self(batch)
         self.log("loss", loss)
         return loss
 
@@ -59,9 +63,13 @@ class SequenceTraining(lightning.LightningModule):
         self.network = network
         self.recipe = recipe
 
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch of `SequenceData`."""
         prediction = self.network(batch["speech"], batch["references"])
-        loss = sequence_loss(prediction.float(), batch["target"], batch["mask"])
+        return sequence_loss(prediction.float(), batch["target"], batch["mask"])
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        loss = self(batch)
         self.log("loss", loss)
         return loss
 
