@@ -131,7 +131,7 @@ class SemanticEncoder(nn.Module):
             GroupNorm(groups, deepest), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(deepest, latent, 1), nn.Flatten()
         )
         if normalised:
-            self.out.append(nn.BatchNorm1d(latent, affine=False))
+            self.out.append(nn.BatchNorm1d(latent, eps=1e-8, affine=False))
 
     def forward(self, image: Tensor) -> Tensor:
         hidden = functional.pixel_unshuffle(image, self.patch)
