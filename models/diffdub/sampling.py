@@ -16,6 +16,7 @@ from models.diffdub.sequence import SequenceGenerator, predict_long
 from models.diffusion import noise_for
 from models.system import Clip
 from toolkit import devices
+from toolkit.errors import InputError
 from toolkit.faces.crop import Square
 from toolkit.faces.paste import paste
 from toolkit.media.frames import FrameReader
@@ -39,6 +40,7 @@ class DiffDub:
         reference's name; every picture starts from the same noise, which keeps the texture still.
         """
         size, batch_size = self.preset.size, self.options["batch_size"]
+        self.require(speech)
         points, around = reference.points, window.WINDOWS[self.preset.window]
         number = self.reference_number(reference, seed)
         order = timeline(len(points), length, self.options)
@@ -67,6 +69,15 @@ class DiffDub:
                     weight = around.feather(window.scale_landmarks(landmarks, len(frame), size), size)
                     # The published loop leaves its guess of the frame outside the window: close to it, not equal.
                     yield paste(window.resize_frame(frame, size), made, Square(0, 0, size), weight)
+
+    def require(self, speech: np.ndarray) -> None:
+        """Refuse features of another encoder than the sequence generator learnt to hear."""
+        encoder = self.sequence.encoder
+        learnt = (len(encoder.weights), encoder.down_sample_audio_nar.in_channels)
+        given = (1, *speech.shape[1:])[-2:]
+        if given != learnt:
+            problem = f"{given[0]} layers of {given[1]} values, but the weights were trained on {learnt[0]} of {learnt[1]}"
+            raise InputError("speech features", problem, "Set `speech` to the encoder of these weights, or train others")
 
     def lips(self, reference: Clip, shown: np.ndarray, number: int, speech: np.ndarray, length: int) -> torch.Tensor:
         """(length, latent) what the mouth does in every frame."""

@@ -14,20 +14,33 @@ from models.diffdub.data import RendererData, SequenceData
 from models.diffdub.losses import renderer_loss, sequence_loss
 from models.diffdub.presets import RENDERER, SEQUENCE, RendererPreset
 from models.diffdub.recipes import RECIPES, Recipe
-from models.diffdub.sequence import SequenceGenerator
 from models.system import Clip
 from models.training import Task
 
 
-class RendererTraining(lightning.LightningModule):
+class StageTraining(lightning.LightningModule):
+    """What both stages share: the module's answer to a batch is its loss, and the recipe says how it falls."""
+
+    def __init__(self, network: torch.nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.network, self.recipe = network, recipe
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        loss = self(batch)
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self) -> dict:
+        return optimisation(self, self.recipe)
+
+
+class RendererTraining(StageTraining):
     """Stage 1: encoder and UNet learn together to paint a frame's mouth window, from noise and another frame."""
 
     def __init__(self, preset: RendererPreset, recipe: Recipe) -> None:
-        super().__init__()
-        self.network = preset.build()
+        super().__init__(preset.build(), recipe)
         self.schedule = preset.training_schedule()
         self.prediction = preset.prediction
-        self.recipe = recipe
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """The loss of a batch of `RendererData`."""
@@ -46,35 +59,14 @@ class RendererTraining(lightning.LightningModule):
             self.prediction,
         ).loss.mean()
 
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        loss = self(batch)
-        self.log("loss", loss)
-        return loss
 
-    def configure_optimizers(self) -> dict:
-        return optimisation(self, self.recipe)
-
-
-class SequenceTraining(lightning.LightningModule):
+class SequenceTraining(StageTraining):
     """Stage 2: speech and reference latents to the latents that the renderer's encoder saw."""
-
-    def __init__(self, network: SequenceGenerator, recipe: Recipe) -> None:
-        super().__init__()
-        self.network = network
-        self.recipe = recipe
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """The loss of a batch of `SequenceData`."""
         prediction = self.network(batch["speech"], batch["references"])
         return sequence_loss(prediction.float(), batch["target"], batch["mask"])
-
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        loss = self(batch)
-        self.log("loss", loss)
-        return loss
-
-    def configure_optimizers(self) -> dict:
-        return optimisation(self, self.recipe)
 
 
 def optimisation(module: torch.nn.Module, recipe: Recipe) -> dict:

@@ -11,6 +11,7 @@ from models.diffdub import sampling, window
 from models.diffdub.encoding import clip_latents, encode
 from models.diffdub.presets import RENDERER, SEQUENCE
 from models.diffdub.sampling import load
+from toolkit.errors import InputError
 from toolkit.media.frames import read_frames
 
 OPTIONS = {
@@ -59,6 +60,12 @@ def test_every_mode_is_as_long_as_the_speech(weights, make_clip, mode):
 def test_length_does_not_depend_on_a_feature_frame_more_or_less(weights, make_clip, features):
     speech = np.random.default_rng(0).normal(size=(features, 80))
     assert len(draw(weights, make_clip("a", 5), 13, speech=speech)) == 13
+
+
+@pytest.mark.parametrize("shape", [(20, 39), (20, 25, 80)])
+def test_features_of_another_encoder_are_refused(weights, make_clip, shape):
+    with pytest.raises(InputError, match="the weights were trained on 1 of 80"):
+        draw(weights, make_clip("a", 9), 10, speech=np.zeros(shape))
 
 
 def test_pictures_do_not_depend_on_the_batch_size(weights, make_clip):
