@@ -76,8 +76,12 @@ class DiffDub:
         learnt = (len(encoder.weights), encoder.down_sample_audio_nar.in_channels)
         given = (1, *speech.shape[1:])[-2:]
         if given != learnt:
-            problem = f"{given[0]} layers of {given[1]} values, but the weights were trained on {learnt[0]} of {learnt[1]}"
-            raise InputError("speech features", problem, "Set `speech` to the encoder of these weights, or train others")
+            problem = (
+                f"{given[0]} layers of {given[1]} values, but the weights were trained on {learnt[0]} of {learnt[1]}"
+            )
+            raise InputError(
+                "speech features", problem, "Set `speech` to the encoder of these weights, or train others"
+            )
 
     def lips(self, reference: Clip, shown: np.ndarray, number: int, speech: np.ndarray, length: int) -> torch.Tensor:
         """(length, latent) what the mouth does in every frame."""
