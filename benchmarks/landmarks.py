@@ -1,6 +1,6 @@
 """How fast the tracked landmarks are, and how far from a detector on every full frame: the table of docs/benchmarks.md.
 
-    OMP_NUM_THREADS=1 python benchmarks/landmarks.py ../shared/data > landmarks.md
+    OMP_NUM_THREADS=1 python -m benchmarks.landmarks ../shared/data > landmarks.md
 
 Both ways see the same decoded frames; reading them is not counted. Every-frame: dlib's detector and predictor with
 their defaults on the RGB frame as it is. Time is CPU time of the one thread, the two ways by turns, and of several

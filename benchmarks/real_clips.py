@@ -1,7 +1,7 @@
 """DiffDub on real faces: train `small` on six speakers, dub the seventh, then time the published network.
 
-    python benchmarks/real_clips.py --clips ../shared/data/hdtf256 --work ../real_clips                  # a GPU, about half an hour
-    python benchmarks/real_clips.py --clips ../shared/data/hdtf256 --work ../real_clips --steps 3 --quick  # a CPU, to see that it runs
+    python -m benchmarks.real_clips --clips ../shared/data/hdtf256 --work ../real_clips                  # a GPU, about half an hour
+    python -m benchmarks.real_clips --clips ../shared/data/hdtf256 --work ../real_clips --steps 3 --quick  # a CPU, to see that it runs
 
 The training and sampling are the workflow's own rules. The last clip in name order is held out. Figures go to `WORK/real_clips.md`;
 pictures of real people stay in WORK: look at them, do not commit them.
