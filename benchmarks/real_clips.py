@@ -27,13 +27,14 @@ HOME = Path(__file__).parents[1]
 
 
 def run_workflow(
-    clips: Path, work: Path, renderer_steps: int, sequence_steps: int, sampling_steps: int, cores: int
+    clips: Path, work: Path, renderer_steps: int, sequence_steps: int, sampling_steps: int, cores: int, seconds: str
 ) -> pd.DataFrame:
-    """Train on all clips but the last, dub that one, and return the workflow's table."""
+    """Train on all clips but the last, dub that one, and return the workflow's table. Clips end at `seconds` if given."""
     work.mkdir(parents=True, exist_ok=True)
     videos = sorted(clips.resolve().glob("*.mp4"))
-    rows = [f"{path.stem}\t{path}\t{path.stem}\t{'test' if path == videos[-1] else 'train'}" for path in videos]
-    (work / "clips.tsv").write_text("\n".join(["clip\tvideo\tspeaker\tsplit", *rows]) + "\n")
+    split = {path: "train" for path in videos} | {videos[-1]: "test"}
+    rows = ["\t".join([path.stem, str(path), seconds, path.stem, split[path]]) for path in videos]
+    (work / "clips.tsv").write_text("\n".join(["clip\tvideo\tend\tspeaker\tsplit", *rows]) + "\n")
     settings = {
         "clips": "clips.tsv",
         "systems": ["still", "diffdub"],
@@ -114,7 +115,7 @@ def main() -> None:
     )
     parser.add_argument("--cores", type=int, default=8)
     parser.add_argument(
-        "--quick", action="store_true", help="few sampling steps and one timing: for a machine without a GPU"
+        "--quick", action="store_true", help="two seconds of each clip, few sampling steps, one timing: for a CPU"
     )
     arguments = parser.parse_args()
     begin = time.time()
@@ -125,6 +126,7 @@ def main() -> None:
         max(arguments.steps // 2, 1),
         2 if arguments.quick else 20,
         arguments.cores,
+        "2" if arguments.quick else "",
     )
     minutes = (time.time() - begin) / 60
     choices = ([1], [2], ["float32"]) if arguments.quick else ([1, 8, 32], [20, 10, 5], ["float32", "bfloat16"])
