@@ -164,6 +164,6 @@ def test_latents_are_one_per_frame_whatever_the_batches(weights, make_clip, monk
     assert whole.shape == (9, 32)
     assert whole.dtype == torch.float32
     monkeypatch.setattr("models.diffdub.encoding.BATCH", 2)
-    torch.testing.assert_close(encode(weights, "debug", clip, "cpu"), whole, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(encode(weights, "debug", clip, "cpu"), whole, rtol=1e-3, atol=1e-4)
     renderer = load(weights, "debug", OPTIONS, "cpu").renderer
-    torch.testing.assert_close(clip_latents(renderer, 64, clip, 5), whole[:5], rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(clip_latents(renderer, 64, clip, 5), whole[:5], rtol=1e-3, atol=1e-4)
