@@ -27,9 +27,12 @@ HOME = Path(__file__).parents[1]
 
 
 def run_workflow(
-    clips: Path, work: Path, renderer_steps: int, sequence_steps: int, sampling_steps: int, cores: int, seconds: str
+    clips: Path, work: Path, renderer: dict, sequence: dict, sampling: dict, cores: int, seconds: str
 ) -> pd.DataFrame:
-    """Train on all clips but the last, dub that one, and return the workflow's table. Clips end at `seconds` if given."""
+    """Train on all clips but the last, dub that one, and return the workflow's table.
+
+    `renderer`, `sequence` and `sampling` are DiffDub's options; clips end at `seconds` where that is not empty.
+    """
     work.mkdir(parents=True, exist_ok=True)
     videos = sorted(clips.resolve().glob("*.mp4"))
     split = {path: "train" for path in videos} | {videos[-1]: "test"}
@@ -40,8 +43,8 @@ def run_workflow(
         "systems": ["still", "diffdub"],
         "diffdub": {
             "preset": "small",
-            "training": {"renderer": {"steps": renderer_steps}, "sequence": {"steps": sequence_steps}},
-            "sampling": {"steps": sampling_steps, "batch_size": 32 if torch.cuda.is_available() else 4},
+            "training": {"renderer": renderer, "sequence": sequence},
+            "sampling": sampling,
         },
     }
     (work / "config.yaml").write_text(yaml.safe_dump(settings))
@@ -115,18 +118,19 @@ def main() -> None:
     )
     parser.add_argument("--cores", type=int, default=8)
     parser.add_argument(
-        "--quick", action="store_true", help="two seconds of each clip, few sampling steps, one timing: for a CPU"
+        "--quick", action="store_true", help="one second of each clip, few sampling steps, one timing: for a CPU"
     )
     arguments = parser.parse_args()
     begin = time.time()
+    small = {"batch_size": 4} if arguments.quick else {}
     table = run_workflow(
         arguments.clips,
         arguments.work,
-        arguments.steps,
-        max(arguments.steps // 2, 1),
-        2 if arguments.quick else 20,
-        arguments.cores,
-        "2" if arguments.quick else "",
+        renderer={"steps": arguments.steps, **small},
+        sequence={"steps": max(arguments.steps // 2, 1), **small},
+        sampling={"steps": 2 if arguments.quick else 20, "batch_size": 4 if arguments.quick else 32},
+        cores=arguments.cores,
+        seconds="1" if arguments.quick else "",
     )
     minutes = (time.time() - begin) / 60
     choices = ([1], [2], ["float32"]) if arguments.quick else ([1, 8, 32], [20, 10, 5], ["float32", "bfloat16"])

@@ -123,15 +123,17 @@ def fit(
         lightning_log.setLevel(level)
     # Read back from the file, which holds the average whether training ended now or in an earlier run.
     task.module.load_state_dict(_read(last)["state_dict"])
-    _remeasure(task, seed)
+    _remeasure(task, seed, trainer.strategy.root_device)
     return getattr(task.module, task.network).state_dict()
 
 
-def _remeasure(task: Task, seed: int, batches: int = 50) -> None:
+def _remeasure(task: Task, seed: int, device: torch.device, batches: int = 50) -> None:
     """Measure batch normalisations anew: averaged weights do not have the averaged statistics (Izmailov et al. 2018)."""
     torch.manual_seed(seed)
-    update_bn((task.data.batch(np.random.default_rng((seed, n)), task.batch_size) for n in range(batches)), task.module)
-    task.module.eval()
+    module = task.module.to(device)
+    drawn = (task.data.batch(np.random.default_rng((seed, n)), task.batch_size) for n in range(batches))
+    update_bn(({name: value.to(device) for name, value in batch.items()} for batch in drawn), module)
+    module.cpu().eval()
 
 
 def _begin(folder: Path, fingerprint: dict, steps: int) -> None:
