@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -25,8 +25,10 @@ import numpy as np
 class Clip:
     """The workflow's files of one clip, as training and sampling read them.
 
-    `crop` is the square face crop (every frame a key frame), `transform` its `.npz` with `points` (T, 68, 2) in crop
-    pixels and `ok` (T,); `speech` the features (first axis time); `latents` what an earlier stage made of the pictures.
+    `crop` is the system's view of the face (`System.view`), a square video whose frames are all key frames, and
+    `transform` the `.npz` beside it: `points` (T, 68, 2) in the view's pixels, `ok` (T,) and how the view lies in the
+    clip (`toolkit.faces.view`). `speech` are the features (first axis time), `latents` what an earlier stage made of the
+    pictures.
     """
 
     name: str
@@ -37,9 +39,15 @@ class Clip:
 
     @property
     def points(self) -> np.ndarray:
-        """(T, 68, 2) float32 landmarks in crop pixels."""
+        """(T, 68, 2) float32 landmarks in the view's pixels."""
         with np.load(self.transform, allow_pickle=False) as arrays:
             return arrays["points"]
+
+    @property
+    def size(self) -> int:
+        """Pixels on a side of the pictures in `crop`."""
+        with np.load(self.transform, allow_pickle=False) as arrays:
+            return int(arrays["size"])
 
     @property
     def ok(self) -> np.ndarray:
@@ -52,7 +60,26 @@ class Sampler(Protocol):
     """A system's networks, loaded once, asked for any number of clips."""
 
     def frames(self, reference: Clip, speech: np.ndarray | None, length: int, seed: int) -> Iterator[np.ndarray]:
-        """Yield `length` RGB uint8 pictures of the reference's face crop, one by one (batched inside)."""
+        """Yield `length` RGB uint8 pictures of the reference's view, one by one (batched inside)."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One clip to draw: `length` pictures of the reference, speaking `speech` (the arguments of `Sampler.frames`)."""
+
+    reference: Clip
+    speech: np.ndarray | None
+    length: int
+
+
+@runtime_checkable
+class SideBySide(Sampler, Protocol):
+    """A sampler that makes each picture from the one before it, and keeps a GPU busy by drawing many clips at once."""
+
+    def together(self, requests: list[Request], seed: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (number of the request, RGB uint8 picture) as they are made: each request's `length` pictures in order,
+        requests in any. A clip's pictures do not depend on what else is drawn beside it.
+        """
 
 
 @dataclass(frozen=True)
@@ -62,14 +89,17 @@ class System:
     package   its package, `models.<name>`
     stages    names of its training stages, in order; empty where nothing is learnt
     timeline  (source_frames, length, options) -> (length,) index of the source frame behind each output frame
-    mask      (points (68, 2) in crop pixels, size, options) -> (size, size) float32: 1 where the system's picture counts,
-              0 where the source frame stays
+    mask      (points (68, 2) in view pixels, size, options) -> (size, size) float32: 1 where the system's picture counts,
+              0 where the source frame stays; or None: the system's picture is the whole video, nothing is pasted
+    view      the folder of results/ whose pictures the system sees and draws: `crops`, one fixed square a clip, or
+              `aligned`, every frame brought to a mean face
     """
 
     package: str
     stages: tuple[str, ...]
     timeline: Callable[[int, int, dict], np.ndarray]
-    mask: Callable[[np.ndarray, int, dict], np.ndarray]
+    mask: Callable[[np.ndarray, int, dict], np.ndarray | None]
+    view: str = "crops"
 
     @property
     def folder(self) -> Path:

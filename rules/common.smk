@@ -114,16 +114,26 @@ def listed(kind: str) -> list[str]:
     return rows[1:] if kind == "pairs" else rows
 
 
+def view(name: str) -> str:
+    """The folder of results/ with the pictures that a system works in; the real clips' own are crops."""
+    return "crops" if name == "ground_truth" else system(name).view
+
+
+def view_file(suffix: str):
+    """An input function: the video (`mp4`) or the transform (`npz`) of a pair's picture in the system's view."""
+    return lambda wildcards: f"results/{view(wildcards.system)}/{wildcards.video}.{suffix}"
+
+
 def training_files(pattern: str):
     """An input function: one file per training clip."""
     return lambda wildcards: expand(pattern, clip=listed("train"))
 
 
 def prepared(wildcards) -> list[str]:
-    """Every listed clip through landmarks, crop and features, and the splits. An unusable clip fails here, by its own name."""
+    """Every listed clip through landmarks, views and features, and the splits. An unusable clip fails here, by its own name."""
     encoders = sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
     return [
-        *expand("results/crops/{clip}.mp4", clip=CLIPS),
+        *expand("results/{view}/{clip}.mp4", view=sorted({"crops", *map(view, config["systems"])}), clip=CLIPS),
         *expand("results/features/{encoder}/{clip}.npy", encoder=encoders, clip=CLIPS),
         "results/splits/pairs.tsv",
     ]
@@ -168,7 +178,7 @@ def dubbed(wildcards) -> list[str]:
 
 
 def sample_video(wildcards) -> str:
-    """A pair's face crops: the system's, or the real clip's own."""
+    """A pair's pictures: the system's, or the real clip's own."""
     if wildcards.system == "ground_truth":
         return f"results/crops/{wildcards.video}.mp4"
     return f"results/samples/{wildcards.system}/{wildcards.video}--{wildcards.audio}.mp4"

@@ -4,7 +4,7 @@
 rule mux_video:
     input:
         clip="results/clips/{video}.mp4",
-        transform="results/crops/{video}.npz",
+        view=view_file("npz"),
         sample="results/samples/{system}/{video}--{audio}.mp4",
         audio="results/audio/{audio}.wav",
     output:

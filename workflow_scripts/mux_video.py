@@ -1,4 +1,6 @@
-"""The deliverable: the system's faces pasted back into the source's frames, with sound, and marked as synthetic."""
+"""The deliverable: the system's pictures, pasted back into the source's frames if it repaints faces, with sound, and marked
+as synthetic.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +10,7 @@ import numpy as np
 from models.registry import system as registered
 from models.system import System
 from toolkit.errors import InputError
-from toolkit.faces.crop import Square
-from toolkit.faces.paste import paste
+from toolkit.faces.view import read_view
 from toolkit.log import job_log, logger
 from toolkit.media.frames import FrameReader, read_frames
 from toolkit.media.mux import mux
@@ -21,7 +22,7 @@ _CRF = 18  # good to look at, a third of the size of the workflow's own files
 
 def mux_video(
     clip_video: str | Path,
-    crop: str | Path,
+    transform: str | Path,
     sample: str | Path,
     audio: str | Path,
     video: str | Path,
@@ -30,10 +31,12 @@ def mux_video(
     options: dict,
     when_speech_ends: str = "cut",
 ) -> None:
-    """Paste `sample` (the system's face crops) into `clip_video` along the system's timeline and add `audio`.
+    """Paste `sample` (the system's pictures) into `clip_video` along the system's timeline and add `audio`.
 
-    The video is as long as the sample, which is as long as the speech; with `when_speech_ends` "keep", a longer
-    source goes on as it was, in silence. Outside the system's mask each pixel is the source's (before encoding).
+    `transform` says how the system's view of the face lies in the clip (`toolkit.faces.view`). The video is as long as
+    the sample, which is as long as the speech; with `when_speech_ends` "keep", a longer source goes on as it was, in
+    silence. Outside the system's mask each pixel is the source's (before encoding). A system without a mask draws the
+    whole picture: its frames are the video.
     """
     video = Path(video)
     video.parent.mkdir(parents=True, exist_ok=True)
@@ -41,7 +44,7 @@ def mux_video(
     try:
         frames = write_video(
             silent,
-            pasted(clip_video, crop, sample, registered(system), options, keep=when_speech_ends == "keep"),
+            pasted(clip_video, transform, sample, registered(system), options, keep=when_speech_ends == "keep"),
             crf=_CRF,
         )
         comment = f"Synthetic video made by Talkflow with {system}"
@@ -52,19 +55,27 @@ def mux_video(
 
 
 def pasted(
-    clip_video: str | Path, crop: str | Path, sample: str | Path, system: System, options: dict, *, keep: bool = False
+    clip_video: str | Path,
+    transform: str | Path,
+    sample: str | Path,
+    system: System,
+    options: dict,
+    *,
+    keep: bool = False,
 ) -> Iterator[np.ndarray]:
-    """Yield full frames, (H, W, 3) uint8 RGB: one for each of the sample's and, to `keep` it all, the source's rest."""
-    with np.load(crop, allow_pickle=False) as arrays:
-        square, size, points = Square(*arrays["square"].tolist()), int(arrays["size"]), arrays["points"]
+    """Yield frames, (H, W, 3) uint8 RGB: one for each of the sample's and, to `keep` it all, the source's rest."""
+    view = read_view(transform)
+    if system.mask(view.points[0], view.size, options) is None:
+        yield from read_frames(sample)
+        return
     with FrameReader(clip_video) as source, FrameReader(sample) as made:
-        if len(source) != len(points):
-            problem = f"{len(source)} frames, but {crop} holds landmarks for {len(points)}"
+        if len(source) != len(view.points):
+            problem = f"{len(source)} frames, but {transform} holds landmarks for {len(view.points)}"
             raise InputError(clip_video, problem, "Delete both and let the workflow make them again")
         length = max(len(made), len(source)) if keep else len(made)
         timeline = system.timeline(len(source), length, options).tolist()
         for index, face in zip(timeline[: len(made)], read_frames(sample), strict=True):
-            yield paste(source[index], face, square, system.mask(points[index], size, options))
+            yield view.paste(source[index], face, system.mask(view.points[index], view.size, options), index)
         yield from (source[index] for index in timeline[len(made) :])
 
 
@@ -72,7 +83,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         mux_video(
             snakemake.input.clip,
-            snakemake.input.transform,
+            snakemake.input.view,
             snakemake.input.sample,
             snakemake.input.audio,
             snakemake.output.video,
