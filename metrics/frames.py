@@ -1,37 +1,30 @@
 """One pass over the videos that serves every metric."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from metrics.accumulate import FrameMean
+from metrics.accumulate import Landmarks, Measure
 from metrics.landmark_distance import at_size
 from toolkit.errors import InputError
 from toolkit.media.frames import read_frames
-
-
-class Landmarks(NamedTuple):
-    """Landmarks of every frame in its video's pixels: `points` (T, 68, 2), `ok` (T,) false where no face was seen."""
-
-    points: np.ndarray
-    ok: np.ndarray
-
 
 Tracker = Callable[[Iterable[np.ndarray]], Landmarks]
 
 
 class ComparedFrames:
-    """The generated video's frames, one by one; on its way each meets the reference's frame and the metrics of pairs.
+    """The generated video's frames, one by one; on its way each meets the reference's frame and every measure.
 
-    Whoever iterates (the face tracker) decodes each video exactly once for all. Both videos start at their first frame
-    and are compared over the shorter one's length.
+    Whoever iterates (the face tracker) decodes each video exactly once for all. Both videos start at their first frame.
+    `paired` measures compare over the shorter one's length, `single` ones see every generated frame.
     """
 
-    def __init__(self, generated: Path, reference: Path | None, paired: Mapping[str, FrameMean]) -> None:
-        self.generated, self.reference, self.paired = generated, reference, paired
+    def __init__(
+        self, generated: Path, reference: Path | None, paired: Sequence[Measure] = (), single: Sequence[Measure] = ()
+    ) -> None:
+        self.generated, self.reference, self.paired, self.single = generated, reference, paired, single
         self.frames = self.compared = 0
         self.size = self.reference_size = (0, 0)
 
@@ -41,12 +34,14 @@ class ComparedFrames:
             self.frames += 1
             self.size = frame.shape[1::-1]
             reference = next(references, None)
+            for measure in self.single:
+                measure.update(frame, reference)
             if reference is not None:
                 self.compared += 1
                 self.reference_size = reference.shape[1::-1]
                 fitted = resized(frame, self.reference_size)
-                for metric in self.paired.values():
-                    metric.update(reference, fitted)
+                for measure in self.paired:
+                    measure.update(fitted, reference)
             yield frame
 
 

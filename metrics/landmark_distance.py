@@ -7,20 +7,91 @@ here. The scoring scales points to frames of 256×256 first and leaves out frame
 
 import numpy as np
 
+from metrics.accumulate import Seen, Value
+from metrics.metric import Metric, NotComputed
 from toolkit.faces.geometry import INNER_LIP_MIDDLES, LEFT_EYE, MOUTH, RIGHT_EYE, distance
 
 SIZE = 256
 MOUTH_CORNERS = (48, 54)
-LANDMARK_DISTANCES = (
-    "f_lmd",
-    "m_lmd",
-    "f_lmd_centred",
-    "m_lmd_centred",
-    "mouth_over_eye_distance",
-    "mouth_width_error",
-    "mouth_opening_error",
+
+_PIXELS = f"px of {SIZE}"
+_NEEDS = ("reference", "generated landmarks", "reference landmarks")
+_CHEN = "Chen et al. 2018 (LMD); points and normalisation as in specs/metrics.md section 13"
+METRICS = (
+    Metric(
+        "f_lmd",
+        "F-LMD",
+        _PIXELS,
+        "lower",
+        _NEEDS,
+        "Mean distance between corresponding landmarks, all 68 points, frames scaled to 256×256.",
+        _CHEN,
+    ),
+    Metric("m_lmd", "M-LMD", _PIXELS, "lower", _NEEDS, "The same over the mouth's points 48 to 67.", _CHEN),
+    Metric(
+        "f_lmd_centred",
+        "F-LMD centred",
+        _PIXELS,
+        "lower",
+        _NEEDS,
+        "F-LMD after each frame's own mean of the points is taken off: shape without position.",
+        _CHEN,
+    ),
+    Metric(
+        "m_lmd_centred",
+        "M-LMD centred",
+        _PIXELS,
+        "lower",
+        _NEEDS,
+        "M-LMD after each frame's own mean of the mouth's points is taken off.",
+        _CHEN,
+    ),
+    Metric(
+        "mouth_over_eye_distance",
+        "M-LMD / eyes",
+        "eye distances",
+        "lower",
+        _NEEDS,
+        "Each frame's mouth distance over the reference's distance between its eye centres: free of picture size.",
+        _CHEN,
+    ),
+    Metric(
+        "mouth_width_error",
+        "Mouth width error",
+        _PIXELS,
+        "lower",
+        _NEEDS,
+        "Mean absolute difference of the distance between the mouth's corners (48, 54).",
+        _CHEN,
+    ),
+    Metric(
+        "mouth_opening_error",
+        "Mouth opening error",
+        _PIXELS,
+        "lower",
+        _NEEDS,
+        "Mean absolute difference of the gap between the inner lips (62, 66).",
+        _CHEN,
+    ),
 )
-"""The variants, by their names in the table."""
+
+
+def compute(seen: Seen) -> dict[str, Value]:
+    """Every variant over the frames in which both videos show a face."""
+    generated, reference = seen.generated, seen.given.reference_landmarks
+    length = min(len(generated.ok), len(reference.ok))
+    both = np.flatnonzero(generated.ok[:length] & reference.ok[:length])
+    if not both.size:
+        raise NotComputed("no frame in which both the generated and the reference video show a face")
+    place = seen.given.place or in_picture
+    return landmark_distances(
+        place(reference.points[both], both, seen.reference_size), place(generated.points[both], both, seen.size)
+    )
+
+
+def in_picture(points: np.ndarray, frames: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Points in pictures of `size` (width, height), of whatever frames, as they lie in these scaled to 256 x 256."""
+    return at_size(points, size)
 
 
 def at_size(points: np.ndarray, size: tuple[int, int], new_size: tuple[int, int] = (SIZE, SIZE)) -> np.ndarray:
@@ -32,7 +103,7 @@ def at_size(points: np.ndarray, size: tuple[int, int], new_size: tuple[int, int]
 
 
 def landmark_distances(reference: np.ndarray, generated: np.ndarray) -> dict[str, float]:
-    """Every one of `LANDMARK_DISTANCES`, for landmarks (T, 68, 2) of T ≥ 1 frames in pixels of one size."""
+    """Every variant, by its column's name, for landmarks (T, 68, 2) of T ≥ 1 frames in pixels of one size."""
     reference, generated = np.asarray(reference, np.float64), np.asarray(generated, np.float64)
     width, opening = (
         [distance(points, *ends) for points in (reference, generated)] for ends in (MOUTH_CORNERS, INNER_LIP_MIDDLES)

@@ -4,15 +4,72 @@ The opening of a frame is the gap between the inner lips over the outer-eye dist
 Correlation alone passes a mouth that hardly moves; spread alone passes one that moves at random; so both are asked.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from metrics.registry import NotComputed
+from metrics.accumulate import Seen, Value
+from metrics.metric import Metric, NotComputed
 from toolkit.faces.geometry import mouth_opening
 
 HELD = 0.012
 """A mouth whose opening has a smaller standard deviation than this, in outer-eye distances, does not move: dlib's whole
 pixels, one of which is this much of the eye distance in a 256-pixel crop, read up to 0.011 from one picture held still
 and encoded as H.264 (measured at 64 to 256 pixels, crf 14 and 23); correlation with such a track is chance."""
+
+_OPENING = "specs of the synthetic talkers; opening = gap between the inner lips (62, 66) over the outer-eye distance"
+METRICS = (
+    Metric(
+        "mouth_correlation",
+        "Mouth correlation",
+        "Pearson r",
+        "higher",
+        ("generated landmarks", "speech opening"),
+        "Correlation over frames of the generated mouth's opening with that in the clip that the speech is from. "
+        "Left out for a mouth that does not move.",
+        _OPENING,
+    ),
+    Metric(
+        "mouth_spread",
+        "Mouth spread",
+        "ratio",
+        "neutral",
+        ("generated landmarks", "speech opening"),
+        "Standard deviation of the generated opening over that in the speech's own clip: 1 is as lively as the truth, "
+        "under 0.5 is mumbling, 0 a held mouth.",
+        _OPENING,
+    ),
+    Metric(
+        "mouth_correlation_video",
+        "Mouth correlation, picture",
+        "Pearson r",
+        "neutral",
+        ("generated landmarks", "video opening"),
+        "The control of crossed pairs: correlation with the opening in the clip that the picture is from. It should be "
+        "far below the mouth correlation; where it is not, the mouth is copied instead of following speech.",
+        _OPENING,
+    ),
+)
+
+
+def compute(seen: Seen) -> dict[str, Value]:
+    """Those of the metrics that there is a track of openings for."""
+    opening = opening_track(*seen.generated)
+    speech, video = seen.given.speech_opening, seen.given.video_opening
+    values = {}
+    if speech is not None:
+        values |= {"mouth_correlation": _try(mouth_correlation, opening, speech)}
+        values |= {"mouth_spread": _try(mouth_spread, opening, speech)}
+    if video is not None:
+        values |= {"mouth_correlation_video": _try(mouth_correlation, opening, video)}
+    return values
+
+
+def _try(function: Callable[[np.ndarray, np.ndarray], float], generated: np.ndarray, truth: np.ndarray) -> Value:
+    try:
+        return function(generated, truth)
+    except NotComputed as reason:
+        return reason
 
 
 def opening_track(points: np.ndarray, ok: np.ndarray) -> np.ndarray:

@@ -5,6 +5,34 @@ import math
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
 
+from metrics.accumulate import FrameMean, Given
+from metrics.metric import Metric
+
+METRICS = (
+    Metric(
+        "psnr",
+        "PSNR",
+        "dB",
+        "higher",
+        ("reference",),
+        "10·log10(255² / mean squared difference) of each frame over all pixels and RGB together, mean over frames. "
+        "Frames equal to the reference's (infinite) are left out and counted.",
+        "scikit-image peak_signal_noise_ratio",
+    ),
+)
+
+
+class Psnr(FrameMean):
+    """The mean over frames of `psnr`."""
+
+    def counts(self) -> dict[str, int]:
+        return {"frames_equal_to_reference": self.infinite}
+
+
+def measure(given: Given) -> Psnr:
+    """Reads pairs of frames."""
+    return Psnr("psnr", psnr)
+
 
 def psnr(reference: np.ndarray, generated: np.ndarray) -> float:
     """10·log10(255² / mean squared difference) over every pixel and channel of two uint8 arrays of one shape.

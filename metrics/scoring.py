@@ -1,116 +1,130 @@
 """Every metric of one generated video: what can be computed, and why the rest cannot."""
 
 from collections.abc import Callable, Mapping
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
-from metrics.accumulate import FrameMean
-from metrics.frames import ComparedFrames, Landmarks, Tracker, track_enlarged
-from metrics.landmark_distance import LANDMARK_DISTANCES, SIZE, at_size, landmark_distances
-from metrics.mouth import HELD, mouth_correlation, mouth_spread, opening_track
-from metrics.psnr import psnr
-from metrics.registry import METRICS, NotComputed
-from metrics.ssim import ssim
+from metrics.accumulate import Given, Seen, Value
+from metrics.frames import ComparedFrames, Tracker, track_enlarged
+from metrics.landmark_distance import SIZE
+from metrics.metric import Metric, NotComputed
+from metrics.mouth import HELD, opening_track
+from metrics.registry import AFTERWARDS, FROM_FRAMES, METRICS
+from toolkit.files import read_json
 
-LIBRARIES = ("numpy", "opencv-python-headless", "scikit-image", "av", "dlib-bin")
+LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "scikit-image", "av", "dlib-bin")
 REASONS = {
     "reference": "no reference video",
     "generated landmarks": "no face was found in any frame of the generated video",
     "reference landmarks": "no landmarks of the reference video",
     "speech opening": "the mouth's opening in the speech's own clip is not known",
     "video opening": "the mouth's opening in the picture's own clip is not known",
+    "sound": "no sound",
+    "transcripts": "no transcripts",
 }
 SETTINGS = {
     "frames": "decoded to RGB by PyAV, both videos from their first frame, over the shorter one's length",
     "resizing": "the generated frame to the reference's size: area when shrinking, bilinear when growing",
     "landmarks": f"scaled to {SIZE}×{SIZE}; frames without a face in either video left out",
     "mouth": f"frames without a face interpolated; a standard deviation under {HELD} eye distances is a held mouth",
-    "ssim": "gaussian 11×11, sigma 1.5, population covariance, data range 255",
+    **{metric.name: metric.settings for metric in METRICS if metric.settings},
 }
 
 
-def score(
-    generated_video: Path,
-    track: Tracker,
-    *,
-    reference_video: Path | None = None,
-    reference_landmarks: Landmarks | None = None,
-    speech_opening: np.ndarray | None = None,
-    video_opening: np.ndarray | None = None,
-    reasons: Mapping[str, str] | None = None,
-) -> dict:
+class Scored(NamedTuple):
+    """`record` is what `results/scores` holds as JSON; `features` what metrics of sets need from this pair."""
+
+    record: dict
+    features: dict[str, np.ndarray]
+
+
+def score(given: Given, track: Tracker) -> Scored:
     """Score one generated video in one pass over its frames.
 
-    `track` turns an iterator of RGB frames into landmarks (`functools.partial` of the toolkit's tracker). The reference
-    is what the frames should look like; `speech_opening` (T,) is the mouth's opening in the clip that the speech is
-    from, `video_opening` (T,) that in the clip that the picture is from, both at 25 fps. What is absent leaves the
-    metrics that need it out; `reasons` says why it is absent, by the needs' names in the registry.
+    `track` turns an iterator of RGB frames into landmarks (`functools.partial` of the toolkit's tracker).
 
-    Returns what `results/scores` holds: `metrics` (name: value), `left_out` (name: reason; every metric is in one of
-    the two), `counts`, `sizes`, `openings` (the tracks, rounded to 4 digits), `settings` and `versions`.
+    The record has `metrics` (name: value), `left_out` (name: reason; every metric but those of sets is in one of the
+    two, those of sets are left out where there is nothing to make them of), `counts`, `sizes`, `openings` (the tracks,
+    rounded to 4 digits), `settings`, `weights` (what is known of each network's) and `versions`.
     """
-    paired = {"psnr": FrameMean(psnr), "ssim": FrameMean(ssim)}
-    frames = ComparedFrames(generated_video, reference_video, paired)
+    unmet = _unmet(given)
+    measures = {file: file.measure(given) for file in FROM_FRAMES if not all(_lacks(m, unmet) for m in file.METRICS)}
+    paired = [measure for file, measure in measures.items() if _is_paired(file)]
+    single = [measure for file, measure in measures.items() if not _is_paired(file)]
+    frames = ComparedFrames(given.generated, given.reference, paired, single)
     landmarks = track_enlarged(frames, track)
+    if not landmarks.ok.any():
+        unmet["generated landmarks"] = REASONS["generated landmarks"]
+    seen = Seen(given, landmarks, frames.size, frames.reference_size)
 
-    missing = {
-        "reference": reference_video is None,
-        "generated landmarks": not landmarks.ok.any(),
-        "reference landmarks": reference_landmarks is None,
-        "speech opening": speech_opening is None,
-        "video opening": video_opening is None,
-    }
-    reasons = {**REASONS, **(reasons or {})}
-    opening = None if missing["generated landmarks"] else opening_track(*landmarks)
+    values: dict[str, Value] = {}
+    for file, measure in measures.items():
+        values |= _values(file, unmet, measure.result)
+    for file in AFTERWARDS:
+        values |= _values(file, unmet, lambda file=file: file.compute(seen))
+    values |= {m.name: NotComputed(_lacks(m, unmet)) for m in METRICS if _lacks(m, unmet)}
 
-    @cache
-    def distances() -> dict[str, float]:
-        return landmark_distances(*_common(frames, landmarks, reference_landmarks))
-
-    computations: dict[str, Callable[[], float]] = {
-        **{name: metric.result for name, metric in paired.items()},
-        **{name: lambda name=name: distances()[name] for name in LANDMARK_DISTANCES},
-        "mouth_correlation": lambda: mouth_correlation(opening, speech_opening),
-        "mouth_spread": lambda: mouth_spread(opening, speech_opening),
-        "mouth_correlation_video": lambda: mouth_correlation(opening, video_opening),
-    }
-    values, left_out = {}, {}
-    for metric in METRICS:
-        try:
-            for need in metric.needs:
-                if missing[need]:
-                    raise NotComputed(reasons[need])
-            values[metric.name] = computations[metric.name]()
-        except NotComputed as reason:
-            left_out[metric.name] = str(reason)
-
-    openings = {"generated": opening, "speech": speech_opening, "video": video_opening}
-    return {
-        "metrics": values,
-        "left_out": left_out,
+    counts = [measure.counts() for measure in measures.values()]
+    record = {
+        "metrics": {m.name: values[m.name] for m in METRICS if isinstance(values.get(m.name), int | float)},
+        "left_out": {m.name: str(values[m.name]) for m in METRICS if isinstance(values.get(m.name), NotComputed)},
         "counts": {
             "frames": frames.frames,
             "frames_compared": frames.compared,
-            "frames_equal_to_reference": paired["psnr"].infinite,
             "frames_without_face": int((~landmarks.ok).sum()),
+            **{name: count for found in counts for name, count in found.items()},
         },
         "sizes": {"generated": frames.size, "reference": frames.reference_size if frames.compared else None},
-        "openings": {name: np.round(track, 4).tolist() for name, track in openings.items() if track is not None},
+        "openings": _openings(seen),
         "settings": SETTINGS,
+        "weights": {network: read_json(path.with_suffix(".json")) for network, path in given.weights.items()},
         "versions": {library: version(library) for library in LIBRARIES},
     }
+    features = [measure.features() for measure in measures.values()]
+    return Scored(record, {name: array for found in features for name, array in found.items()})
 
 
-def _common(frames: ComparedFrames, generated: Landmarks, reference: Landmarks) -> tuple[np.ndarray, np.ndarray]:
-    """Reference and generated landmarks at 256×256 of the frames in which both videos show a face."""
-    length = min(len(generated.ok), len(reference.ok))
-    both = generated.ok[:length] & reference.ok[:length]
-    if not both.any():
-        raise NotComputed("no frame in which both the generated and the reference video show a face")
-    return (
-        at_size(reference.points[:length][both], frames.reference_size),
-        at_size(generated.points[:length][both], frames.size),
-    )
+def _unmet(given: Given) -> dict[str, str]:
+    """What is not there, by the names in `Metric.needs`, and why."""
+    present = {
+        "reference": given.reference,
+        "reference landmarks": given.reference_landmarks,
+        "speech opening": given.speech_opening,
+        "video opening": given.video_opening,
+        "sound": given.sound,
+        "transcripts": given.transcripts,
+        "generated landmarks": True,  # until the pass has shown otherwise
+        **given.weights,
+    }
+    needs = {need for metric in METRICS for need in metric.needs}
+    absent = {need for need in needs if present.get(need) is None}
+    return {need: given.reasons.get(need) or REASONS.get(need) or f"no weights of {need}" for need in absent}
+
+
+def _lacks(metric: Metric, unmet: Mapping[str, str]) -> str | None:
+    """Why the metric cannot be computed, if a need of it is not met."""
+    return next((unmet[need] for need in metric.needs if need in unmet), None)
+
+
+def _is_paired(file: ModuleType) -> bool:
+    return all("reference" in metric.needs for metric in file.METRICS)
+
+
+def _values(file: ModuleType, unmet: Mapping[str, str], compute: Callable[[], dict[str, Value]]) -> dict[str, Value]:
+    """Values of a file's metrics, none where no metric of it has what it needs."""
+    if all(_lacks(metric, unmet) for metric in file.METRICS):
+        return {}
+    try:
+        return compute()
+    except NotComputed as reason:
+        return {metric.name: reason for metric in file.METRICS}
+
+
+def _openings(seen: Seen) -> dict[str, list[float]]:
+    openings = {"speech": seen.given.speech_opening, "video": seen.given.video_opening}
+    if seen.generated.ok.any():
+        openings = {"generated": opening_track(*seen.generated), **openings}
+    return {name: np.round(track, 4).tolist() for name, track in openings.items() if track is not None}

@@ -9,6 +9,28 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
+from metrics.accumulate import FrameMean, Given
+from metrics.metric import Metric
+
+METRICS = (
+    Metric(
+        "ssim",
+        "SSIM",
+        "-1..1",
+        "higher",
+        ("reference",),
+        "Structural similarity: Gaussian window 11×11 (sigma 1.5), k1 0.01, k2 0.03, range 255, population covariance, "
+        "border of 5 pixels left out, mean over RGB and over frames.",
+        "Wang et al. 2004; scikit-image structural_similarity",
+        "gaussian 11×11, sigma 1.5, population covariance, data range 255",
+    ),
+)
+
+
+def measure(given: Given) -> FrameMean:
+    """Reads pairs of frames."""
+    return FrameMean("ssim", ssim)
+
 
 def ssim(reference: np.ndarray, generated: np.ndarray) -> float:
     """The original definition: Gaussian window 11×11 of sigma 1.5, population covariance, border of 5 left out, mean

@@ -1,6 +1,7 @@
 """Score one generated sample: every metric that can be computed for it, and why the rest cannot.
 
-With its own clip's speech a sample should look like the clip, so it is compared with the clip's crop. With another
+With its own clip's speech a sample should look like the clip, so it is compared with the clip in the system's own view
+of the face; landmark distances are taken in the clip's crop, whatever the view, so that they compare. With another
 clip's speech nobody knows what it should look like; what is known is how the mouth opened in the clip that the speech
 is from, which it should follow, and how it opened in the clip that the picture is from, which it should not.
 """
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.frames import Landmarks
+from metrics.accumulate import Given, Landmarks
+from metrics.landmark_distance import at_size
+from metrics.metric import NotComputed
 from metrics.mouth import opening_track
-from metrics.registry import NotComputed
 from metrics.scoring import score
 from toolkit.faces.detectors import detector as face_detector
 from toolkit.faces.tracking import track
+from toolkit.faces.view import View, read_view
 from toolkit.files import read_json, write_json
 from toolkit.log import job_log
 
@@ -25,8 +28,9 @@ OWN_SPEECH = "the speech is the picture's own: the same as the mouth correlation
 
 def score_pair(
     sample: str,
+    reference: str,
+    view: str,
     crop: str,
-    crop_points: str,
     speech_opening: str,
     video_opening: str,
     scores: str,
@@ -38,21 +42,24 @@ def score_pair(
 ) -> None:
     """Score `sample`, made by `system` from clip `video`'s picture and clip `audio`'s speech, into the file `scores`.
 
-    `crop` and `crop_points` are clip `video`'s face crop and its landmarks there. `speech_opening` and `video_opening`
+    `reference` and `view` are clip `video` in the system's view and how that lies in the clip, `crop` how its face crop
+    does (`toolkit.faces.view`). `speech_opening` and `video_opening`
     tell how the mouth opens in clips `audio` and `video`: a truth JSON where there is one, else the landmarks' npz.
     """
     own = video == audio
-    record = score(
+    seen = read_view(view)
+    given = Given(
         Path(sample),
-        partial(track, detector=face_detector(detector)),
-        reference_video=Path(crop) if own else None,
-        reference_landmarks=_landmarks(crop_points) if own else None,
+        reference=Path(reference) if own else None,
+        reference_landmarks=_landmarks(view) if own else None,
+        place=partial(in_crop, view=seen, crop=read_view(crop)),
         speech_opening=_opening(speech_opening),
         video_opening=None if own else _opening(video_opening),
         reasons={"video opening": OWN_SPEECH}
         if own
         else {"reference": NO_REFERENCE, "reference landmarks": NO_REFERENCE},
     )
+    record = score(given, partial(track, detector=face_detector(detector))).record
     pair = {
         "system": system,
         "pair": f"{video}--{audio}",
@@ -60,8 +67,17 @@ def score_pair(
         "audio": audio,
         "kind": "self" if own else "crossed",
     }
-    openings = {"detector": detector, "speech_opening": Path(speech_opening).name}
-    write_json(scores, pair | record | {"settings": record["settings"] | openings})
+    more = {"view": seen.description, "detector": detector, "speech_opening": Path(speech_opening).name}
+    write_json(scores, pair | record | {"settings": record["settings"] | more})
+
+
+def in_crop(points: np.ndarray, frames: np.ndarray, size: tuple[int, int], *, view: View, crop: View) -> np.ndarray:
+    """Landmarks (n, 68, 2) in pictures of `view`, of any size (width, height), as they lie in `crop` at 256 x 256.
+
+    frames: (n,) the numbers of the clip's frames that the pictures stand for.
+    """
+    in_view = at_size(points, size, (view.size, view.size))
+    return at_size(crop.from_clip(view.to_clip(in_view, frames), frames), (crop.size, crop.size))
 
 
 def _landmarks(path: str) -> Landmarks:
@@ -82,8 +98,9 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         score_pair(
             snakemake.input.sample,
+            snakemake.input.reference,
+            snakemake.input.view,
             snakemake.input.crop,
-            snakemake.input.crop_points,
             snakemake.input.speech_opening,
             snakemake.input.video_opening,
             snakemake.output.scores,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from metrics.frames import Landmarks
+from metrics.accumulate import Given, Landmarks
 from metrics.landmark_distance import at_size
 from metrics.scoring import score
 from toolkit.files import write_json
@@ -77,15 +77,15 @@ def _score(sample, folder, system, video, audio, opening, clips):
     reference = folder / f"reference_{list(clips).index(video)}.mp4"
     if not reference.exists():
         write_video(reference, portrait_frames(clips[video], 128))
-    record = score(
+    given = Given(
         sample,
-        lambda frames: (sum(1 for _ in frames), _landmarks(opening))[1],
-        reference_video=reference if own else None,
+        reference=reference if own else None,
         reference_landmarks=_landmarks(clips[video], 128) if own else None,
         speech_opening=clips[audio] / 80,
         video_opening=None if own else clips[video] / 80,
         reasons={"reference": "no <i>reference</i>"},
     )
+    record = score(given, lambda frames: (sum(1 for _ in frames), _landmarks(opening))[1]).record
     names = {"system": system, "pair": f"{video}--{audio}", "video": video, "audio": audio}
     return names | {"kind": "self" if own else "crossed"} | record
 

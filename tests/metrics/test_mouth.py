@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from metrics.metric import NotComputed
 from metrics.mouth import HELD, mouth_correlation, mouth_spread, opening_track
-from metrics.registry import NotComputed
 
 WAVE = 0.1 + 0.1 * np.sin(np.arange(100) / 5)
 

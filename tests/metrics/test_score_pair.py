@@ -25,7 +25,7 @@ def clips(tmp_path_factory, portrait):
     for name, rate in (("first", 1.0), ("second", 1.7)):
         write_video(folder / f"{name}.mp4", portrait(opening(rate)))
         found = track(read_frames(folder / f"{name}.mp4"), detector("dlib"))
-        write_npz(folder / f"{name}.npz", points=found.points, ok=found.ok)
+        write_npz(folder / f"{name}.npz", square=np.array([0, 0, 256]), size=256, points=found.points, ok=found.ok)
     write_json(folder / "first.json", {"mouth_opening": (opening(1.0) / 80).tolist()})
     return folder
 
@@ -36,6 +36,7 @@ def scored(clips, tmp_path, frames, video, audio):
     score_pair(
         tmp_path / "sample.mp4",
         clips / f"{video}.mp4",
+        clips / f"{video}.npz",
         clips / f"{video}.npz",
         str(known[audio]),
         str(known[video]),

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from metrics.frames import ComparedFrames, Landmarks, resized, track_enlarged
+from metrics.accumulate import Given, Landmarks
+from metrics.frames import ComparedFrames, resized, track_enlarged
 from metrics.registry import METRICS
 from metrics.scoring import score
 from toolkit.errors import InputError
@@ -34,6 +35,10 @@ def tracker(known):
     return track
 
 
+def scored(generated, track, **given):
+    return score(Given(generated, **given), track).record
+
+
 @pytest.fixture(scope="module")
 def video(tmp_path_factory):
     """A moving pattern, by size, length and brightness."""
@@ -51,7 +56,7 @@ def video(tmp_path_factory):
 
 
 def test_every_metric_is_either_computed_or_left_out_with_a_reason(video):
-    record = score(video(), tracker(landmarks(OPENING, 256)))
+    record = scored(video(), tracker(landmarks(OPENING, 256)))
     assert record["metrics"] == {}
     assert list(record["left_out"]) == [metric.name for metric in METRICS]
     assert all(record["left_out"].values())
@@ -60,10 +65,10 @@ def test_every_metric_is_either_computed_or_left_out_with_a_reason(video):
 def test_a_pair_with_everything_known(video):
     shifted = landmarks(OPENING, 256)  # the tracker sees 64 pixels enlarged to 256
     shifted.points[:] += [3, 4]
-    record = score(
+    record = scored(
         video(brighter=10),
         tracker(shifted),
-        reference_video=video(),
+        reference=video(),
         reference_landmarks=landmarks(OPENING),
         speech_opening=OPENING,
         video_opening=-OPENING,
@@ -83,7 +88,7 @@ def test_a_pair_with_everything_known(video):
 
 
 def test_equal_videos_have_no_psnr_but_full_similarity(video):
-    record = score(video(), tracker(landmarks(OPENING, 256)), reference_video=video())
+    record = scored(video(), tracker(landmarks(OPENING, 256)), reference=video())
     assert record["left_out"]["psnr"] == f"infinite: all {FRAMES} frames are equal to the reference's"
     assert record["counts"]["frames_equal_to_reference"] == FRAMES
     assert record["metrics"]["ssim"] == pytest.approx(1)
@@ -91,10 +96,10 @@ def test_equal_videos_have_no_psnr_but_full_similarity(video):
 
 @pytest.mark.parametrize(("generated", "reference"), [(20, FRAMES), (FRAMES, 20)])
 def test_the_shorter_video_decides_what_is_compared(video, generated, reference):
-    record = score(
+    record = scored(
         video(frames=generated),
         tracker(landmarks(OPENING[:generated], 256)),
-        reference_video=video(frames=reference, brighter=10),
+        reference=video(frames=reference, brighter=10),
         reference_landmarks=landmarks(OPENING[:reference]),
         speech_opening=OPENING[:reference],
     )
@@ -105,7 +110,7 @@ def test_the_shorter_video_decides_what_is_compared(video, generated, reference)
 
 @pytest.mark.parametrize("size", [32, 128])
 def test_a_generated_video_of_another_size_is_fitted_to_the_reference(video, size):
-    record = score(video(size=size), tracker(landmarks(OPENING, 256)), reference_video=video(brighter=1))
+    record = scored(video(size=size), tracker(landmarks(OPENING, 256)), reference=video(brighter=1))
     assert record["sizes"] == {"generated": (size, size), "reference": (64, 64)}
     assert record["metrics"]["psnr"] > 25
     assert record["metrics"]["ssim"] > 0.9
@@ -115,10 +120,10 @@ def test_frames_without_a_face_are_counted_and_bridged(video):
     known = landmarks(OPENING, 256)
     known.ok[5:8] = False
     known.points[~known.ok] = 1e6
-    record = score(
+    record = scored(
         video(),
         tracker(known),
-        reference_video=video(),
+        reference=video(),
         reference_landmarks=landmarks(OPENING),
         speech_opening=OPENING,
     )
@@ -132,9 +137,7 @@ def test_no_face_at_all_leaves_the_landmark_metrics_out(video):
         tracker(None)(frames)
         raise InputError("the video", "no face in any frame", "Show one")
 
-    record = score(
-        video(), nobody, reference_video=video(), reference_landmarks=landmarks(OPENING), speech_opening=OPENING
-    )
+    record = scored(video(), nobody, reference=video(), reference_landmarks=landmarks(OPENING), speech_opening=OPENING)
     assert set(record["metrics"]) == {"ssim"}
     for name in ("f_lmd", "mouth_correlation", "mouth_spread"):
         assert record["left_out"][name] == "no face was found in any frame of the generated video"
@@ -144,7 +147,7 @@ def test_no_face_at_all_leaves_the_landmark_metrics_out(video):
 def test_faces_that_never_meet_leave_the_distances_out(video):
     generated, reference = landmarks(OPENING, 256), landmarks(OPENING)
     generated.ok[::2], reference.ok[1::2] = False, False
-    record = score(video(), tracker(generated), reference_video=video(), reference_landmarks=reference)
+    record = scored(video(), tracker(generated), reference=video(), reference_landmarks=reference)
     assert "both" in record["left_out"]["m_lmd"]
 
 
@@ -152,7 +155,7 @@ def test_a_sample_that_cannot_be_read_is_an_error_and_not_a_missing_face(tmp_pat
     broken = tmp_path / "broken.mp4"
     broken.write_text("no video")
     with pytest.raises(InputError, match="broken"):
-        score(broken, tracker(landmarks(OPENING)))
+        scored(broken, tracker(landmarks(OPENING)))
 
 
 def test_each_video_is_decoded_once_and_frame_by_frame(video, monkeypatch):
@@ -164,9 +167,9 @@ def test_each_video_is_decoded_once_and_frame_by_frame(video, monkeypatch):
 
     monkeypatch.setattr("metrics.frames.read_frames", counted)
     generated, reference = video(brighter=10), video()
-    score(generated, tracker(landmarks(OPENING, 256)), reference_video=reference)
+    scored(generated, tracker(landmarks(OPENING, 256)), reference=reference)
     assert sorted(opened) == sorted([generated, reference])
-    frames = ComparedFrames(generated, reference, {})
+    frames = ComparedFrames(generated, reference)
     next(iter(frames))
     assert (frames.frames, frames.compared) == (1, 1)
 

@@ -1,0 +1,34 @@
+"""What a metric is to the table and the report. Every metric's own file describes its columns with these."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Direction = Literal["higher", "lower", "neutral"]
+
+
+class NotComputed(Exception):
+    """A value that does not exist for this pair; the text is the reason, as the report prints it."""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One column of the table: `definition` and `source` are sentences for the reader of the report.
+
+    needs     what must be there for a value: keys of `scoring.REASONS`, or names of networks whose weights it takes
+    settings  what the score's record says of how it was computed, where that could have been otherwise
+    of        "pair": each pair has a value, the summary their mean; "set": a distance of two sets, in the summary alone
+    """
+
+    name: str
+    title: str
+    unit: str
+    direction: Direction
+    needs: tuple[str, ...]
+    definition: str
+    source: str
+    settings: str = ""
+    of: Literal["pair", "set"] = "pair"
+
+    @property
+    def arrow(self) -> str:
+        return {"higher": "↑", "lower": "↓", "neutral": "≈"}[self.direction]
