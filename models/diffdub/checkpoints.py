@@ -20,12 +20,15 @@ from models.diffdub.sequence import SequenceGenerator
 from toolkit.errors import InputError
 
 _FOLDER = "https://huggingface.co/taocode/diffdub/resolve/main/assets/checkpoints"
+_LICENCE = "Apache-2.0; its README adds: for academic use"
 
 # By what each file makes: the two training stages, and the start of the first. Their digests are not published.
 PUBLISHED = {
-    "renderer": PublishedFile(_FOLDER, ("stage1_state_dict.ckpt", "stage1.ckpt")),
-    "sequence": PublishedFile(_FOLDER, ("stage2_state_dict.ckpt", "stage2.ckpt")),
-    "diffae": PublishedFile(_FOLDER, ("diffae_ffhq_last.ckpt",)),
+    "renderer": PublishedFile(_FOLDER, ("stage1_state_dict.ckpt", "stage1.ckpt"), licence=_LICENCE),
+    "sequence": PublishedFile(_FOLDER, ("stage2_state_dict.ckpt", "stage2.ckpt"), licence=_LICENCE),
+    "diffae": PublishedFile(
+        _FOLDER, ("diffae_ffhq_last.ckpt",), licence="MIT (code); trained on FFHQ, which has terms of its own"
+    ),
 }
 
 _FIRST_CONVOLUTION = "input_blocks.0.0.weight"

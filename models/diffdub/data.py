@@ -10,13 +10,11 @@ from torch import Tensor
 from models.diffdub import window
 from models.diffdub.augmentation import augment
 from models.diffdub.presets import RendererPreset
-from models.diffdub.rendering import to_tensor
+from models.pictures import MEMORY, Pictures, to_tensor
 from models.system import Clip
 from toolkit.errors import InputError
 from toolkit.log import logger
-from toolkit.media.frames import FrameReader, read_frames
 
-MEMORY = 2**30  # bytes of pictures that are kept in memory; a larger set is decoded as it is drawn
 FEATURE_SLACK = 5  # feature frames by which speech may miss its 2 frames per picture
 
 
@@ -40,9 +38,9 @@ class RendererData:
             raise InputError("training clips", "none has two frames with a face", "Give other clips")
         self.keep = window.WINDOWS[preset.window].keep
         self.points = [clip.points for clip in self.clips]
+        self.sizes = [clip.size for clip in self.clips]
         self.ends = np.cumsum([len(seen) for seen in self.seen])
-        total = sum(len(points) for points in self.points) * size * size * 3
-        self.held = [_decoded(clip, size) for clip in self.clips] if total <= memory else None
+        self.pictures = Pictures(self.clips, size, window.resize_frame, memory)
 
     def __len__(self) -> int:
         """Frames that can be drawn."""
@@ -64,21 +62,12 @@ class RendererData:
         seen = self.seen[clip]
         place = number - (self.ends[clip] - len(seen))
         other = (place + random.integers(1, len(seen))) % len(seen)
-        (target, height), (reference, _) = self._frames(clip, seen[[place, other]])
-        points = window.scale_landmarks(self.points[clip][seen[place]], height, self.size)
+        target, reference = self.pictures.frames(clip, seen[[place, other]])
+        points = window.scale_landmarks(self.points[clip][seen[place]], self.sizes[clip], self.size)
         lips = window.encoder_crop(target, points)
         if self.augmented:
             lips = augment(lips, random)
         return target, reference, lips, self.keep(points, self.size)
-
-    def _frames(self, clip: int, numbers: np.ndarray) -> list[tuple[np.ndarray, int]]:
-        """Frames at the working size, each with its height in the crop file."""
-        if self.held is not None:
-            pictures, height = self.held[clip]
-            return [(pictures[number], height) for number in numbers]
-        with FrameReader(self.clips[clip].crop) as reader:
-            frames = [reader[int(number)] for number in numbers]
-        return [(window.resize_frame(frame, self.size), len(frame)) for frame in frames]
 
 
 class SequenceData:
@@ -157,12 +146,3 @@ def _speech(clip: Clip, frames: int) -> np.ndarray:
         problem = f"it holds {len(features)} frames where {2 * frames} belong to the pictures"
         raise InputError(clip.speech, problem, "Delete it and let the workflow make it again")
     return features
-
-
-def _decoded(clip: Clip, size: int) -> tuple[np.ndarray, int]:
-    """All frames of a clip at the working size (T, size, size, 3) uint8, and their height in the file."""
-    frames, height = [], 0
-    for frame in read_frames(clip.crop):
-        height = len(frame)
-        frames.append(window.resize_frame(frame, size))
-    return np.stack(frames), height

@@ -4,24 +4,14 @@ A semantic encoder turns the picture of a face from the brows to the chin into o
 predicts what is in the mouth window of a noisy frame from that latent and one reference frame of the same person.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.diffdub.layers import (
-    Attention,
-    ConditionedBlock,
-    EncoderBlock,
-    GroupNorm,
-    Stage,
-    TimeEmbedding,
-    convolution,
-)
-
-Block = Callable[..., nn.Module]  # (inputs, outputs, direction=...) -> residual block
+from models.diffdub.layers import ConditionedBlock, EncoderBlock, TimeEmbedding
+from models.unet import Attend, Attention, GroupNorm, ascent, convolution, descent, middle, through
 
 
 class Renderer(nn.Module):
@@ -58,13 +48,12 @@ class Renderer(nn.Module):
         self.patch = patch
         self.latent = latent
         block = partial(ConditionedBlock, groups=groups, embedding=embedding, latent=latent, dropout=dropout)
+        layout = (width, multipliers, attention, blocks)
+        attend = _self_attention(groups)
         self.time_embed = TimeEmbedding(width, embedding)
-        self.input_blocks, laterals = _descent(
-            block, in_channels * patch**2, width, multipliers, attention, blocks, groups
-        )
-        deepest = laterals[-1]
-        self.middle_block = _middle(block, deepest, groups)
-        self.output_blocks = _ascent(block, laterals, width, multipliers, attention, blocks, groups)
+        self.input_blocks, laterals = descent(block, attend, in_channels * patch**2, *layout)
+        self.middle_block = middle(block, attend, laterals[-1], len(multipliers) - 1)
+        self.output_blocks = ascent(block, attend, laterals, *layout)
         outermost = width * multipliers[0]
         self.out = nn.Sequential(
             GroupNorm(groups, outermost), nn.SiLU(), convolution(outermost, image_channels * patch**2, zero=True)
@@ -92,14 +81,8 @@ class Renderer(nn.Module):
         t (n,) int64 step index 0..999; latent (n, latent). Height and width are divisible by patch * 2^(levels - 1).
         """
         time = self.time_embed(t)
-        hidden = functional.pixel_unshuffle(x, self.patch)
-        laterals = []
-        for stage in self.input_blocks:
-            hidden = stage(hidden, time, latent)
-            laterals.append(hidden)
-        hidden = self.middle_block(hidden, time, latent)
-        for stage in self.output_blocks:
-            hidden = stage(torch.cat([hidden, laterals.pop()], dim=1), time, latent)
+        folded = functional.pixel_unshuffle(x, self.patch)
+        hidden = through(self.input_blocks, self.middle_block, self.output_blocks, folded, time, latent)
         return functional.pixel_shuffle(self.out(hidden), self.patch)
 
 
@@ -122,11 +105,12 @@ class SemanticEncoder(nn.Module):
         super().__init__()
         self.patch = patch
         block = partial(EncoderBlock, groups=groups)
-        self.input_blocks, channels = _descent(
-            block, image_channels * patch**2, width, multipliers, attention, blocks, groups
+        attend = _self_attention(groups)
+        self.input_blocks, channels = descent(
+            block, attend, image_channels * patch**2, width, multipliers, attention, blocks
         )
         deepest = channels[-1]
-        self.middle_block = _middle(block, deepest, groups)
+        self.middle_block = middle(block, attend, deepest, len(multipliers) - 1)
         self.out = nn.Sequential(
             GroupNorm(groups, deepest), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(deepest, latent, 1), nn.Flatten()
         )
@@ -140,57 +124,5 @@ class SemanticEncoder(nn.Module):
         return self.out(self.middle_block(hidden))
 
 
-def _descent(
-    block: Block,
-    inputs: int,
-    width: int,
-    multipliers: Sequence[int],
-    attention: Sequence[int],
-    blocks: int,
-    groups: int,
-) -> tuple[nn.ModuleList, list[int]]:
-    """Stages from full size to the deepest level, and the channels that each of them gives."""
-    channels = [width * multipliers[0]]
-    stages = [Stage(convolution(inputs, channels[0]))]
-    for level, multiplier in enumerate(multipliers):
-        outputs = width * multiplier
-        for _ in range(blocks):
-            stage = Stage(block(channels[-1], outputs))
-            if level in attention:
-                stage.append(Attention(outputs, groups))
-            stages.append(stage)
-            channels.append(outputs)
-        if level < len(multipliers) - 1:
-            stages.append(Stage(block(outputs, outputs, direction="down")))
-            channels.append(outputs)
-    return nn.ModuleList(stages), channels
-
-
-def _middle(block: Block, channels: int, groups: int) -> Stage:
-    return Stage(block(channels, channels), Attention(channels, groups), block(channels, channels))
-
-
-def _ascent(
-    block: Block,
-    laterals: list[int],
-    width: int,
-    multipliers: Sequence[int],
-    attention: Sequence[int],
-    blocks: int,
-    groups: int,
-) -> nn.ModuleList:
-    """Stages back to full size; each first takes one lateral, last in first out, onto its channels."""
-    waiting = list(laterals)
-    channels = waiting[-1]
-    stages = []
-    for level, multiplier in reversed(list(enumerate(multipliers))):
-        outputs = width * multiplier
-        for index in range(blocks + 1):
-            stage = Stage(block(channels + waiting.pop(), outputs))
-            if level in attention:
-                stage.append(Attention(outputs, groups))
-            if level > 0 and index == blocks:
-                stage.append(block(outputs, outputs, direction="up"))
-            stages.append(stage)
-            channels = outputs
-    return nn.ModuleList(stages)
+def _self_attention(groups: int) -> Attend:
+    return lambda channels, level: Attention(channels, groups)

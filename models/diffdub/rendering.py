@@ -13,11 +13,7 @@ from torch import Tensor
 from models.diffdub import window
 from models.diffdub.renderer import Renderer
 from models.diffusion import Denoiser, Known, Schedule, sample
-
-
-def to_tensor(pictures: np.ndarray) -> Tensor:
-    """RGB uint8 (n, h, w, 3) -> float32 (n, 3, h, w) in [-1, 1]."""
-    return (torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255 - 0.5) / 0.5
+from models.pictures import to_tensor
 
 
 def to_pixels(images: Tensor) -> np.ndarray:

@@ -4,8 +4,9 @@ import torch
 
 from models.diffdub import window
 from models.diffdub.presets import RENDERER
-from models.diffdub.rendering import lip_latents, lip_pictures, render, to_pixels, to_tensor
+from models.diffdub.rendering import lip_latents, lip_pictures, render, to_pixels
 from models.diffusion import SAMPLERS, noise_for
+from models.pictures import to_tensor
 from toolkit.errors import InputError
 
 DEBUG = RENDERER["debug"]

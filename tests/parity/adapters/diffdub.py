@@ -9,9 +9,10 @@ from transformers import HubertConfig, HubertModel
 from models.diffdub import window
 from models.diffdub.losses import renderer_loss, sequence_loss
 from models.diffdub.renderer import Renderer
-from models.diffdub.rendering import lip_latents, lip_pictures, render, to_pixels, to_tensor
+from models.diffdub.rendering import lip_latents, lip_pictures, render, to_pixels
 from models.diffdub.sequence import SequenceGenerator
 from models.diffusion import Denoiser, Known, ddim, linear_schedule, spaced
+from models.pictures import to_tensor
 from models.speech.encoders import end_padded, hidden_states, normalisation, normalised
 
 Tensors = dict[str, Tensor]
