@@ -37,11 +37,13 @@ class PublishedFile:
     folder   web address of the folder that holds it, without the last slash
     names    the file names in use, the likeliest first
     sha256   its digest, or None where none is known: then the digest of the first file seen is recorded and kept to
+    licence  under which its authors published it, as they say
     """
 
     folder: str
     names: tuple[str, ...]
     sha256: str | None = None
+    licence: str = "not stated"
 
 
 class _Inert:

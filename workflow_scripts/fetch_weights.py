@@ -46,7 +46,8 @@ def fetch_weights(
     if not published.sha256:
         logger.info("%s: no digest is published for it; from now on it must be %s", path, digest)
         write_text(first_seen, f"{digest}  {path.name}\n")
-    write_weights(output, tensors, {"system": system, "stage": stage, "origin": origin, "origin_sha256": digest})
+    record = {"system": system, "stage": stage, "origin": origin, "origin_sha256": digest, "licence": published.licence}
+    write_weights(output, tensors, record)
 
 
 def _placed(published: PublishedFile, folder: Path) -> tuple[Path, str] | None:

@@ -119,7 +119,8 @@ def assert_fetched(output: Path, content: bytes, origin: str) -> None:
     assert torch.equal(read_weights(output)["a"], torch.arange(50_000.0))
     digest = hashlib.sha256(content).hexdigest()
     assert read_record(output) == {
-        "system": "made_up", "stage": "net", "origin": origin, "origin_sha256": digest, "sha256": sha256(output),
+        "system": "made_up", "stage": "net", "origin": origin, "origin_sha256": digest, "licence": "not stated",
+        "sha256": sha256(output),
     }  # fmt: skip
 
 
