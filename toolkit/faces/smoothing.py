@@ -24,6 +24,16 @@ def smooth(points: np.ndarray, sigma_frames: float, ok: np.ndarray) -> np.ndarra
     return smoothed.astype(points.dtype)
 
 
+def forward_mean(values: np.ndarray, window: int) -> np.ndarray:
+    """For each frame of `values` (T, ...) the mean over the `window` frames from it on, the next odd number if even.
+
+    The last frames take the last full window's mean; a clip shorter than the window is one window.
+    """
+    window = min(window | 1, len(values))
+    means = np.lib.stride_tricks.sliding_window_view(values, window, axis=0).mean(-1, dtype=np.float64)
+    return np.concatenate([means, np.repeat(means[-1:], window - 1, axis=0)])
+
+
 def _runs(points: np.ndarray, ok: np.ndarray) -> list[slice]:
     """The stretches of frames in which the face is seen and moves without a jump."""
     moved = np.linalg.norm(np.diff(points.mean(1), axis=0), axis=-1)
