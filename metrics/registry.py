@@ -3,13 +3,15 @@
 The table, the report and the scoring read names, units and needs here. The files' conventions: `metrics.accumulate`.
 """
 
-from metrics import landmark_distance, mouth, psnr, ssim
+from metrics import landmark_distance, mouth, psnr, ssim, wer
 from metrics.metric import Metric
 
 FROM_FRAMES = (psnr, ssim)
 """Files with a `measure`: one pass over the frames serves them all."""
-AFTERWARDS = (landmark_distance, mouth)
+AFTERWARDS = (landmark_distance, mouth, wer)
 """Files with a `compute`: for them the landmarks of all frames are known."""
 
-METRICS: tuple[Metric, ...] = tuple(metric for file in (*FROM_FRAMES, *AFTERWARDS) for metric in file.METRICS)
+FILES = (*FROM_FRAMES, *AFTERWARDS)
+
+METRICS: tuple[Metric, ...] = tuple(metric for file in FILES for metric in file.METRICS)
 BY_NAME: dict[str, Metric] = {metric.name: metric for metric in METRICS}

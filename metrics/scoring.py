@@ -15,7 +15,7 @@ from metrics.mouth import HELD, opening_track
 from metrics.registry import AFTERWARDS, FROM_FRAMES, METRICS
 from toolkit.files import read_json
 
-LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "scikit-image", "av", "dlib-bin")
+LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "scikit-image", "av", "dlib-bin", "jiwer")
 REASONS = {
     "reference": "no reference video",
     "generated landmarks": "no face was found in any frame of the generated video",
@@ -79,7 +79,7 @@ def score(given: Given, track: Tracker) -> Scored:
         },
         "sizes": {"generated": frames.size, "reference": frames.reference_size if frames.compared else None},
         "openings": _openings(seen),
-        "settings": SETTINGS,
+        "settings": SETTINGS | ({"lip reader": given.transcripts.reader} if given.transcripts else {}),
         "weights": {network: read_json(path.with_suffix(".json")) for network, path in given.weights.items()},
         "versions": {library: version(library) for library in LIBRARIES},
     }

@@ -66,6 +66,8 @@ wildcard_constraints:
     audio=NAME,
     system="|".join(["ground_truth", *SYSTEMS]),
     stage=r"\w+",
+    kind="tested|dubbed",
+    batch=rf"(?:tested|dubbed)-\d+|{NAME}--{NAME}",
     encoder="mel|mfcc|hubert|wav2vec2|whisper",
 
 
@@ -146,9 +148,47 @@ def stage_weights(name: str, stage: str) -> str:
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
 
 
+def sampling(name: str) -> dict:
+    """How a system samples, without the number of clips that it draws at once, which changes no picture."""
+    return {option: value for option, value in config[name]["sampling"].items() if option != "clips_at_once"}
+
+
 def drawing(name: str) -> dict:
     """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
-    return {"preset": config[name].get("preset"), **config[name]["sampling"]}
+    return {"preset": config[name].get("preset"), **sampling(name)}
+
+
+def planned_batches(name: str, kind: str) -> dict[str, str]:
+    """The batch of every pair that is tested, or named for dubbing (`kind`), as the system's checkpoint dealt them."""
+    path = getattr(checkpoints, f"plan_{name}").get(kind=kind).output.batches
+    with open(path, encoding="utf-8") as lines:
+        return {row["pair"]: row["batch"] for row in csv.DictReader(lines, delimiter="\t")}
+
+
+def batch_of(name: str, video: str, audio: str) -> str:
+    """The batch in which a system draws a pair; one that is in no list is a batch of its own, of the same name."""
+    pair = f"{video}--{audio}"
+    for kind, pictures, speech in (("tested", CLIPS, CLIPS), ("dubbed", PICTURES, SPEECH)):
+        if video in pictures and audio in speech:
+            return planned_batches(name, kind).get(pair, pair)
+    return pair
+
+
+def members(name: str, batch: str) -> list[tuple[str, str]]:
+    """The pairs (video, audio) of a batch."""
+    if "--" in batch:
+        pairs = [batch]
+    else:
+        planned = planned_batches(name, batch.partition("-")[0])
+        pairs = [pair for pair, other in planned.items() if other == batch]
+    return [tuple(pair.split("--")) for pair in pairs]
+
+
+def pair_files(name: str, pattern: str):
+    """An input function: one file for each pair of a batch, {video} and {audio} filled in."""
+    return lambda wildcards: [
+        pattern.format(video=video, audio=audio) for video, audio in members(name, wildcards.batch)
+    ]
 
 
 def trained(wildcards) -> list[str]:
@@ -188,6 +228,17 @@ def opening(name: str) -> str:
     """What tells how the mouth opens in a clip: its truth where somebody knows it, else its landmarks."""
     known = name in CLIPS and CLIPS[name].truth
     return CLIPS[name].truth if known else f"results/landmarks/{name}.npz"
+
+
+def transcripts(wildcards) -> list[str]:
+    """What is said in a pair's speech and what a lip reader has read from its picture, where the user has both."""
+    folder = config["metrics"]["transcripts"]
+    if folder is None:
+        return []
+    pair = f"{wildcards.system}/{wildcards.video}--{wildcards.audio}"
+    said, read = ([Path(folder, name + suffix) for suffix in (".json", ".txt")] for name in (wildcards.audio, pair))
+    found = [next((str(path) for path in paths if path.exists()), None) for paths in (said, read)]
+    return found if all(found) else []
 
 
 def players(sources: list[str], videos: list[str]) -> list[dict]:

@@ -4,12 +4,16 @@
 rule score_pair:
     input:
         sample=sample_video,
-        crop="results/crops/{video}.mp4",
-        crop_points="results/crops/{video}.npz",
+        reference=view_file("mp4"),
+        view=view_file("npz"),
+        crop="results/crops/{video}.npz",
+        sound="results/audio/{audio}.wav",
         speech_opening=lambda wildcards: opening(wildcards.audio),
         video_opening=lambda wildcards: opening(wildcards.video),
+        transcripts=transcripts,
     output:
         scores="results/scores/{system}/{video}--{audio}.json",
+        features="results/scores/{system}/{video}--{audio}.npz",
     log:
         "results/logs/score_pair/{system}/{video}--{audio}.log",
     benchmark:

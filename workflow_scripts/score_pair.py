@@ -6,6 +6,8 @@ clip's speech nobody knows what it should look like; what is known is how the mo
 is from, which it should follow, and how it opened in the clip that the picture is from, which it should not.
 """
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -16,11 +18,15 @@ from metrics.landmark_distance import at_size
 from metrics.metric import NotComputed
 from metrics.mouth import opening_track
 from metrics.scoring import score
+from metrics.weights import read_weights
+from metrics.wer import read_transcripts
+from toolkit.devices import lease
 from toolkit.faces.detectors import detector as face_detector
 from toolkit.faces.tracking import track
 from toolkit.faces.view import View, read_view
-from toolkit.files import read_json, write_json
+from toolkit.files import read_json, write_json, write_npz
 from toolkit.log import job_log
+from toolkit.media.audio import read_audio
 
 NO_REFERENCE = "no reference: the speech is another clip's, so what the frames should look like is not known"
 OWN_SPEECH = "the speech is the picture's own: the same as the mouth correlation"
@@ -31,23 +37,30 @@ def score_pair(
     reference: str,
     view: str,
     crop: str,
+    sound: str,
     speech_opening: str,
     video_opening: str,
     scores: str,
+    features: str,
     *,
+    weights: Sequence[str] = (),
+    transcripts: Sequence[str] = (),
     system: str,
     video: str,
     audio: str,
     detector: str = "dlib",
 ) -> None:
-    """Score `sample`, made by `system` from clip `video`'s picture and clip `audio`'s speech, into the file `scores`.
+    """Score `sample`, made by `system` from clip `video`'s picture and clip `audio`'s speech, into the file `scores`, and what
+    metrics of sets need into `features`.
 
     `reference` and `view` are clip `video` in the system's view and how that lies in the clip, `crop` how its face crop
-    does (`toolkit.faces.view`). `speech_opening` and `video_opening`
-    tell how the mouth opens in clips `audio` and `video`: a truth JSON where there is one, else the landmarks' npz.
+    does (`toolkit.faces.view`). `sound` is clip `audio`'s. `speech_opening` and `video_opening` tell how the mouth opens
+    in clips `audio` and `video`: a truth JSON where there is one, else the landmarks' npz. `weights` are the records of
+    the networks' weights (those of an absent one say why), `transcripts` what is said and what was read, or none.
     """
     own = video == audio
     seen = read_view(view)
+    there, absent = read_weights(weights)
     given = Given(
         Path(sample),
         reference=Path(reference) if own else None,
@@ -55,11 +68,14 @@ def score_pair(
         place=partial(in_crop, view=seen, crop=read_view(crop)),
         speech_opening=_opening(speech_opening),
         video_opening=None if own else _opening(video_opening),
-        reasons={"video opening": OWN_SPEECH}
-        if own
-        else {"reference": NO_REFERENCE, "reference landmarks": NO_REFERENCE},
+        sound=read_audio(sound),
+        transcripts=read_transcripts(*transcripts) if transcripts else None,
+        weights=there,
+        reasons=absent
+        | ({"video opening": OWN_SPEECH} if own else {"reference": NO_REFERENCE, "reference landmarks": NO_REFERENCE}),
     )
-    record = score(given, partial(track, detector=face_detector(detector))).record
+    with lease() if there else nullcontext():
+        record, arrays = score(given, partial(track, detector=face_detector(detector)))
     pair = {
         "system": system,
         "pair": f"{video}--{audio}",
@@ -68,6 +84,7 @@ def score_pair(
         "kind": "self" if own else "crossed",
     }
     more = {"view": seen.description, "detector": detector, "speech_opening": Path(speech_opening).name}
+    write_npz(features, **arrays)
     write_json(scores, pair | record | {"settings": record["settings"] | more})
 
 
@@ -101,8 +118,11 @@ if __name__ == "__main__":
             snakemake.input.reference,
             snakemake.input.view,
             snakemake.input.crop,
+            snakemake.input.sound,
             snakemake.input.speech_opening,
             snakemake.input.video_opening,
             snakemake.output.scores,
+            snakemake.output.features,
+            transcripts=snakemake.input.transcripts,
             **snakemake.params,
         )

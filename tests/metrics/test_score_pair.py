@@ -6,6 +6,7 @@ import pytest
 from toolkit.faces.detectors import detector
 from toolkit.faces.tracking import track
 from toolkit.files import read_json, write_json, write_npz
+from toolkit.media.audio import write_audio
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
 from workflow_scripts.score_pair import NO_REFERENCE, score_pair
@@ -26,11 +27,12 @@ def clips(tmp_path_factory, portrait):
         write_video(folder / f"{name}.mp4", portrait(opening(rate)))
         found = track(read_frames(folder / f"{name}.mp4"), detector("dlib"))
         write_npz(folder / f"{name}.npz", square=np.array([0, 0, 256]), size=256, points=found.points, ok=found.ok)
+    write_audio(folder / "sound.wav", np.zeros(640 * FRAMES, np.float32))
     write_json(folder / "first.json", {"mouth_opening": (opening(1.0) / 80).tolist()})
     return folder
 
 
-def scored(clips, tmp_path, frames, video, audio):
+def scored(clips, tmp_path, frames, video, audio, **more):
     write_video(tmp_path / "sample.mp4", frames)
     known = {"first": clips / "first.json", "second": clips / "second.npz"}
     score_pair(
@@ -38,12 +40,15 @@ def scored(clips, tmp_path, frames, video, audio):
         clips / f"{video}.mp4",
         clips / f"{video}.npz",
         clips / f"{video}.npz",
+        clips / "sound.wav",
         str(known[audio]),
         str(known[video]),
         tmp_path / "scores.json",
+        tmp_path / "scores.npz",
         system="some",
         video=video,
         audio=audio,
+        **more,
     )
     return read_json(tmp_path / "scores.json")
 
@@ -89,3 +94,20 @@ def test_a_sample_without_a_face_is_scored_for_what_it_is(clips, tmp_path):
     record = scored(clips, tmp_path, noise, "first", "first")
     assert set(record["metrics"]) == {"psnr", "ssim"}
     assert record["left_out"]["mouth_spread"] == "no face was found in any frame of the generated video"
+
+
+def test_absent_weights_say_why_and_transcripts_who_read(clips, tmp_path, portrait):
+    write_json(tmp_path / "lpips.json", {"available": False, "reason": "nobody placed it"})
+    (tmp_path / "reader/some").mkdir(parents=True)
+    (tmp_path / "reader/first.txt").write_text("The cat, sat.")
+    (tmp_path / "reader/some/first--first.txt").write_text("the dog sat down")
+    transcripts = [tmp_path / "reader/first.txt", tmp_path / "reader/some/first--first.txt"]
+    moved = portrait(opening(1.0))
+    record = scored(
+        clips, tmp_path, moved, "first", "first", weights=[tmp_path / "lpips.json"], transcripts=transcripts
+    )
+    assert record["metrics"]["wer"] == pytest.approx(2 / 3)
+    assert record["settings"]["lip reader"] == "reader"
+    assert record["weights"] == {}
+    with np.load(tmp_path / "scores.npz") as features:
+        assert features.files == []

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metrics.accumulate import Given, Landmarks
+from metrics.accumulate import Given, Landmarks, Transcripts
 from metrics.frames import ComparedFrames, resized, track_enlarged
 from metrics.registry import METRICS
 from metrics.scoring import score
@@ -72,6 +72,7 @@ def test_a_pair_with_everything_known(video):
         reference_landmarks=landmarks(OPENING),
         speech_opening=OPENING,
         video_opening=-OPENING,
+        transcripts=Transcripts("a word", "a word", "somebody"),
     )
     values = record["metrics"]
     assert record["left_out"] == {}

@@ -1,0 +1,66 @@
+"""Word error rate of what a lip reader reads from the generated picture, from 0, lower is better (specs/metrics.md
+section 12).
+
+No lip reader is part of this project: whoever has one writes down what it reads, and names it. Its mouth crops, frame
+rate and training are part of the number, so rates of two readers do not compare.
+"""
+
+from pathlib import Path
+
+import jiwer
+
+from metrics.accumulate import Seen, Transcripts, Value
+from metrics.metric import Metric, NotComputed
+from toolkit.errors import InputError
+from toolkit.files import read_json
+
+METRICS = (
+    Metric(
+        "wer",
+        "WER",
+        "share",
+        "lower",
+        ("transcripts",),
+        "Substituted, left out and added words of a lip reader's transcript over the words that are said, both in lower "
+        "case without punctuation. On single words it is 1 - accuracy.",
+        "jiwer; the lip reader is the user's own, named in the score's settings",
+    ),
+)
+_WORDS = jiwer.Compose(
+    [
+        jiwer.ToLowerCase(),
+        jiwer.RemovePunctuation(),
+        jiwer.RemoveMultipleSpaces(),
+        jiwer.Strip(),
+        jiwer.ReduceToListOfListOfWords(),
+    ]
+)
+
+
+def compute(seen: Seen) -> dict[str, Value]:
+    """The rate of this pair's transcripts."""
+    return {"wer": word_error_rate(seen.given.transcripts.said, seen.given.transcripts.read)}
+
+
+def word_error_rate(said: str, read: str) -> float:
+    """(substitutions + deletions + insertions) / words said, from 0; over 1 where more is read than said.
+    `NotComputed` where nothing is said."""
+    if not any(character.isalnum() for character in said):
+        raise NotComputed("nothing is said in the reference transcript")
+    return float(jiwer.wer(said, read, reference_transform=_WORDS, hypothesis_transform=_WORDS))
+
+
+def read_transcripts(said: str | Path, read: str | Path) -> Transcripts:
+    """Two transcript files: plain text, or JSON with `text` and, for what was read, the `reader`'s name; without one
+    the reader is called by the folder that holds its systems' folders."""
+    heard, seen = _transcript(said), _transcript(read)
+    return Transcripts(heard["text"], seen["text"], seen.get("reader") or Path(read).resolve().parents[1].name)
+
+
+def _transcript(path: str | Path) -> dict:
+    if Path(path).suffix != ".json":
+        return {"text": Path(path).read_text(encoding="utf-8")}
+    content = read_json(path)
+    if not isinstance(content, dict) or not isinstance(content.get("text"), str):
+        raise InputError(path, 'it is no transcript: JSON with a "text" is expected', "Write plain text instead")
+    return content

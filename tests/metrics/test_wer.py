@@ -1,0 +1,43 @@
+import json
+
+import pytest
+
+from metrics.metric import NotComputed
+from metrics.wer import read_transcripts, word_error_rate
+from toolkit.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("said", "read", "rate"),
+    [
+        ("The cat, sat.", "the cat sat", 0),
+        ("the cat sat", "the dog sat down", 2 / 3),  # one substituted, one added
+        ("one two three four", "two four", 1 / 2),  # two left out
+        ("about", "about", 0),
+        ("about", "abroad", 1),
+        ("about", "", 1),
+        ("about", "it is about time", 3),
+        ("Straße, café!", "straße café", 0),
+    ],
+)
+def test_rates_by_hand(said, read, rate):
+    assert word_error_rate(said, read) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("silence", ["", " \n", "..."])
+def test_nothing_said_has_no_rate(silence):
+    with pytest.raises(NotComputed, match="nothing is said"):
+        word_error_rate(silence, "something")
+
+
+def test_transcripts_are_text_or_json_and_name_their_reader(tmp_path):
+    (tmp_path / "vsr/system").mkdir(parents=True)
+    said, text, named = tmp_path / "vsr/a.txt", tmp_path / "vsr/system/a--a.txt", tmp_path / "vsr/system/b--a.json"
+    said.write_text("hello")
+    text.write_text("yellow")
+    named.write_text(json.dumps({"text": "mellow", "reader": "a reader"}))
+    assert read_transcripts(said, text) == ("hello", "yellow", "vsr")
+    assert read_transcripts(said, named) == ("hello", "mellow", "a reader")
+    named.write_text("[]")
+    with pytest.raises(InputError, match="no transcript"):
+        read_transcripts(said, named)
