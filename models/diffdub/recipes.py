@@ -2,30 +2,17 @@
 
 from dataclasses import dataclass
 
+import models.recipe
+
 
 @dataclass(frozen=True)
-class Recipe:
-    """What a training stage needs besides its network.
+class Recipe(models.recipe.Recipe):
+    """The steps of `published` are our choice, the authors name none.
 
-    steps          optimiser steps; those of `published` are our choice, the authors name none
-    warmup         steps over which the learning rate rises to `learning_rate`
-    decay          share of the steps, at the end, over which it falls to zero
-    weight_decay   of AdamW, which at zero is Adam
-    ema_warmup     the running average forgets faster at the start (models/training.py)
     augmented      the encoder's pictures are disturbed (stage 1)
     length, references, held_share   frames of an item, and of its references (stage 2, models/diffdub/data.py)
     """
 
-    steps: int
-    batch_size: int
-    learning_rate: float = 1e-4
-    warmup: int = 0
-    decay: float = 0.0
-    weight_decay: float = 0.0
-    gradient_clip: float | None = None
-    precision: str = "32-true"
-    ema_decay: float = 0.9999
-    ema_warmup: bool = False
     augmented: bool = True
     length: int = 250
     references: int = 75

@@ -48,6 +48,27 @@ class Schedule:
         """sqrt(1 / alpha-bar - 1)."""
         return (1 / self.alphas_cumprod - 1).sqrt()
 
+    @cached_property
+    def posterior_variance(self) -> Tensor:
+        """beta-tilde, the variance of x_{t-1} given x_t and x_0 (Ho et al. 2020, equation 7); 0 at the first position."""
+        return self.betas * (1 - self.alphas_cumprod_prev) / (1 - self.alphas_cumprod)
+
+    @cached_property
+    def posterior_log_variance(self) -> Tensor:
+        """log beta-tilde, the first entry replaced by the second, since the logarithm of 0 is no number."""
+        variance = self.posterior_variance
+        return torch.cat([variance[1:2], variance[1:]]).log() if len(variance) > 1 else self.betas.log()
+
+    @cached_property
+    def posterior_start(self) -> Tensor:
+        """The factor of x_0 in the mean of x_{t-1} given x_t and x_0."""
+        return self.betas * self.alphas_cumprod_prev.sqrt() / (1 - self.alphas_cumprod)
+
+    @cached_property
+    def posterior_current(self) -> Tensor:
+        """The factor of x_t in that mean; 0 at the first position."""
+        return (1 - self.alphas_cumprod_prev) * (1 - self.betas).sqrt() / (1 - self.alphas_cumprod)
+
     def noisy(self, start: Tensor, noise: Tensor, position: Tensor) -> Tensor:
         """x_t of clean images `start` (n, ...) at `position` (n,)."""
         signal = at(self.alphas_cumprod.sqrt(), position, start)
@@ -109,6 +130,20 @@ def trailing(schedule: Schedule, count: int) -> Schedule:
         raise InputError(f"{count} sampling steps", f"the schedule has {total}", f"choose 1 to {total}")
     rising = torch.arange(1, count + 1, dtype=torch.float64) * (total / count)
     return _keep(schedule, rising.round().long() - 1)
+
+
+def rounded(schedule: Schedule, count: int) -> Schedule:
+    """`count` positions from the first to the last, evenly spread and rounded half to even (Nichol and Dhariwal 2021,
+    section 4); a single one is the last."""
+    total = len(schedule)
+    if not 1 <= count <= total:
+        raise InputError(f"{count} sampling steps", f"the schedule has {total}", f"choose 1 to {total}")
+    if count == 1:
+        return _keep(schedule, torch.tensor([total - 1]))
+    # The stride is added up, as published: a product would round a few positions the other way.
+    places = torch.full((count,), (total - 1) / (count - 1), dtype=torch.float64)
+    places[0] = 0
+    return _keep(schedule, places.cumsum(0).round().long())
 
 
 def _keep(schedule: Schedule, positions: Tensor) -> Schedule:

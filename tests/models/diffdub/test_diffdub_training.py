@@ -13,7 +13,7 @@ from models.diffdub.encoding import encode
 from models.diffdub.presets import RENDERER
 from models.diffdub.recipes import RECIPES, Recipe
 from models.diffdub.sampling import load
-from models.diffdub.training import RendererTraining, SequenceTraining, course, rate, task
+from models.diffdub.training import RendererTraining, SequenceTraining, task
 from models.training import fit
 
 
@@ -68,15 +68,15 @@ def test_every_learnable_tensor_learns(make_clip, with_latents, silent):
 
 def test_rate_rises_holds_and_falls():
     recipe = Recipe(steps=100, batch_size=1, warmup=10, decay=0.4)
-    assert [rate(step, recipe) for step in (0, 4, 9, 60)] == pytest.approx([0.1, 0.5, 1, 1])
-    assert [rate(step, recipe) for step in (80, 99, 100)] == pytest.approx([0.5, 0.025, 0])
+    assert [recipe.rate(step) for step in (0, 4, 9, 60)] == pytest.approx([0.1, 0.5, 1, 1])
+    assert [recipe.rate(step) for step in (80, 99, 100)] == pytest.approx([0.5, 0.025, 0])
 
 
 @pytest.mark.parametrize("stage", ["renderer", "sequence"])
 def test_published_training_is_plain_adam(stage):
     recipe = RECIPES[stage]["published"]
     assert (recipe.learning_rate, recipe.weight_decay, recipe.ema_decay, recipe.ema_warmup) == (1e-4, 0, 0.9999, False)
-    assert {rate(step, recipe) for step in (0, 1000, recipe.steps - 1)} == {1.0}
+    assert {recipe.rate(step) for step in (0, 1000, recipe.steps - 1)} == {1.0}
 
 
 def test_options_override_the_recipe(make_clip):
@@ -91,8 +91,8 @@ def test_options_override_the_recipe(make_clip):
 def test_a_constant_learning_rate_can_be_prolonged(preset, prolongable):
     recipe = RECIPES["renderer"][preset]
     longer = replace(recipe, steps=2 * recipe.steps)
-    assert (course(recipe) == course(longer)) == prolongable
-    assert course(recipe) != course(replace(recipe, learning_rate=1.0))
+    assert (recipe.course() == longer.course()) == prolongable
+    assert recipe.course() != replace(recipe, learning_rate=1.0).course()
 
 
 def test_training_starts_from_given_weights(make_clip, tmp_path):
