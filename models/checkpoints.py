@@ -1,7 +1,7 @@
 """Weights on disk: strangers' files read without running anything that they bring, our own kept as safetensors.
 
 A PyTorch checkpoint is a pickle, and unpickling calls whatever the file names. Three readers are tried, none of which
-does:
+does (`models/torchscript.py` is the fourth, for programs):
 
 1. torch's weights-only reader, which knows tensors and plain containers;
 2. the same reader, with the classes that the file names allowed as inert classes of the same name (enough for
@@ -24,6 +24,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from models.torchscript import is_torchscript, read_tensors
 from toolkit.errors import InputError
 from toolkit.files import read_json, whole, write_json
 
@@ -47,10 +48,12 @@ class PublishedFile:
 
 
 class _Inert:
-    """Stands in for anything that a file names and we do not know: takes every call, does nothing, keeps nothing."""
+    """Stands in for anything that a file names and we do not know: takes every call, does nothing, keeps its values."""
 
     def __new__(cls, *arguments: object, **named: object) -> "_Inert":
-        return object.__new__(cls)
+        made = object.__new__(cls)
+        made.values = {}
+        return made
 
     def _ignore(self, *arguments: object, **named: object) -> None:
         pass
@@ -58,7 +61,13 @@ class _Inert:
     def __call__(self, *arguments: object, **named: object) -> "_Inert":
         return _Inert()
 
-    __init__ = __setstate__ = __setitem__ = append = extend = add = update = _ignore
+    def __setitem__(self, name: object, value: object) -> None:
+        self.values[name] = value
+
+    def __setstate__(self, state: object) -> None:
+        self.values |= state if isinstance(state, dict) else {}
+
+    __init__ = append = extend = add = update = _ignore
 
 
 def _inert(name: str) -> type:
@@ -101,8 +110,8 @@ def _read_pickle(path: Path) -> object:
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
     # For these two torch.load goes ways of its own: it would run the program, and unpack the archive.
-    if is_zip and "constants.pkl" in torch._C.PyTorchFileReader(str(path)).get_all_records():
-        raise ValueError("it is a TorchScript program")
+    if is_zip and is_torchscript(path):
+        return read_tensors(path)
     if not is_zip and tarfile.is_tarfile(path):
         raise ValueError("it is a tar archive")
     options = {"map_location": "cpu", "mmap": is_zip}
@@ -124,21 +133,25 @@ def _first_line(error: Exception) -> str:
     return str(error).partition("\n")[0] or type(error).__name__
 
 
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """The table of tensors in a file, by name, on the CPU, memory-mapped where the format allows.
-
-    Takes safetensors, and PyTorch files (zip and the older form) that are such a table or hold one as `state_dict`.
-    No code in the file is run. Raises InputError for anything else.
-    """
-    path = Path(path)
+def _read(path: Path) -> object:
     if not path.is_file():
         raise InputError(path, "there is no such file", "Check the path")
     try:
-        content = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
+        return load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
     except Exception as error:  # see _read_pickle
         problem = f"cannot be read as a checkpoint ({_first_line(error)})"
         raise InputError(path, problem, "Fetch the file again") from error
-    table = content.get("state_dict", content) if isinstance(content, Mapping) else None
+
+
+def read_state_dict(path: str | Path, key: str = "state_dict") -> dict[str, Tensor]:
+    """The table of tensors in a file, by name, on the CPU, memory-mapped where the format allows.
+
+    Takes safetensors, TorchScript archives, and PyTorch files (zip and the older form) that are such a table or hold one
+    as `key`. No code in the file is run. Raises InputError for anything else.
+    """
+    path = Path(path)
+    content = _read(path)
+    table = content.get(key, content) if isinstance(content, Mapping) else None
     if not isinstance(table, Mapping) or not table:
         raise InputError(path, "holds no table of tensors", "Give a PyTorch checkpoint or a .safetensors file")
     strangers = [str(name) for name, value in table.items() if not isinstance(value, Tensor)]
@@ -146,6 +159,33 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         problem = f"holds other things than tensors among its weights: {_some(strangers)}"
         raise InputError(path, problem, "Give a file of weights")
     return {str(name): value.detach() for name, value in table.items()}
+
+
+def read_tensor(path: str | Path) -> Tensor:
+    """The one tensor that a file holds, bare or in a table; read like `read_state_dict`."""
+    content = _read(Path(path))
+    held = list(content.values()) if isinstance(content, Mapping) else [content]
+    if len(held) != 1 or not isinstance(held[0], Tensor):
+        raise InputError(path, "holds another thing than one tensor", "Save the tensor alone")
+    return held[0].detach()
+
+
+def read_hyper_parameters(path: str | Path) -> dict[str, object]:
+    """The `hyper_parameters` of a Lightning checkpoint as plain values, None for whatever is more; {} without any."""
+    content = _read(Path(path))
+    found = _plain(content.get("hyper_parameters")) if isinstance(content, Mapping) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _plain(value: object) -> object:
+    """Numbers, texts, lists and tables of what a file holds; None for the rest."""
+    if isinstance(value, _Inert):  # omegaconf keeps its lists and tables as `_content`, each value in it as `_val`
+        value = value.values.get("_content", value.values.get("_val", value.values))
+    if isinstance(value, Mapping):
+        return {str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value if isinstance(value, bool | int | float | str) else None
 
 
 def _some(names: list[str]) -> str:

@@ -17,8 +17,10 @@ from safetensors.torch import save_file
 from models.checkpoints import (
     check_names,
     load_weights,
+    read_hyper_parameters,
     read_record,
     read_state_dict,
+    read_tensor,
     read_weights,
     sha256,
     write_weights,
@@ -72,6 +74,9 @@ class Logger:
         self.name = name
     def __reduce__(self):
         return Logger, (self.name,)
+
+class Settings:
+    pass
 
 class Steps(list):
     pass
@@ -203,11 +208,63 @@ def test_bare_pickle_is_refused_and_never_run(tmp_path, payload):
     assert not mark.exists()
 
 
-def test_program_is_refused(tmp_path):
-    path = tmp_path / "program.pt"
-    torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
-    with pytest.raises(InputError, match="TorchScript"):
-        read_state_dict(path)
+def test_program_is_read_as_its_tensors(tmp_path):
+    network = torch.nn.Linear(2, 2)
+    torch.jit.script(network).save(str(tmp_path / "program.pt"))
+    assert_equal(read_state_dict(tmp_path / "program.pt"), network.state_dict())
+
+
+@FORMS
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_tensor_alone(tmp_path, zipped, wrapped):
+    tensor = torch.randn(5, 3)
+    path = save({"embedding": tensor} if wrapped else tensor, tmp_path / "a.pth", zipped)
+    assert torch.equal(read_tensor(path), tensor)
+
+
+@PAYLOADS
+@FORMS
+def test_tensor_alone_from_a_hostile_file(tmp_path, zipped, payload):
+    mark = tmp_path / "ran"
+    path = save(payload(mark), tmp_path / "evil.pth", zipped)
+    with pytest.raises(InputError, match=r"evil\.pth"):
+        read_tensor(path)
+    assert not mark.exists()
+
+
+def test_tensor_alone_is_one(tmp_path, table):
+    for content in (table, {}, [torch.zeros(2)], {"a": 3}):
+        with pytest.raises(InputError, match="another thing than one tensor"):
+            read_tensor(save(content, tmp_path / "a.pth", True))
+
+
+@FORMS
+def test_key_of_the_table(tmp_path, table, zipped):
+    path = save({"encoder": table, "rate": 16000, "generator": {"a": torch.zeros(1)}}, tmp_path / "a.dat", zipped)
+    assert_equal(read_state_dict(path, "encoder"), table)
+
+
+@FORMS
+def test_hyper_parameters(tmp_path, table, foreign, zipped):
+    """Plain values, also those in absent classes: a dictionary's subclass, and lists as omegaconf keeps them."""
+    levels = foreign.Settings()
+    levels._metadata = foreign.ModelCheckpoint
+    levels._content = [foreign.Settings(), foreign.Settings()]
+    for node, value in zip(levels._content, (1, 2), strict=True):
+        node._val = value
+    hidden = {"heads": 4, "levels": levels, "blur": foreign.Logger("x"), "path": Path("a")}
+    for kind in (dict, foreign.AttributeDict):
+        path = save({"state_dict": table, "hyper_parameters": kind(hidden)}, tmp_path / "a.ckpt", zipped)
+        sys.modules.pop(foreign.__name__)
+        found = read_hyper_parameters(path)
+        assert (found["heads"], found["levels"]) == (4, [1, 2])
+        assert_equal(read_state_dict(path), table)
+        sys.modules[foreign.__name__] = foreign
+
+
+def test_no_hyper_parameters(tmp_path, table):
+    assert read_hyper_parameters(save(table, tmp_path / "a.ckpt", True)) == {}
+    assert read_hyper_parameters(save(torch.zeros(1), tmp_path / "a.ckpt", True)) == {}
 
 
 def test_whole_network_is_refused(tmp_path):
