@@ -1,4 +1,4 @@
-"""Where the face is: landmarks per frame, and one fixed square per clip."""
+"""Where the face is: landmarks per frame, and the two views of it, one fixed square per clip or aligned to a mean face."""
 
 
 rule detect_landmarks:
@@ -46,3 +46,30 @@ rule crop_faces:
         expand=config["crops"]["expand"],
     script:
         "../workflow_scripts/crop_faces.py"
+
+
+rule align_faces:
+    input:
+        video="results/clips/{clip}.mp4",
+        landmarks="results/landmarks/{clip}.npz",
+    output:
+        aligned="results/aligned/{clip}.mp4",
+        transform="results/aligned/{clip}.npz",
+    log:
+        "results/logs/align_faces/{clip}.log",
+    benchmark:
+        "results/benchmarks/align_faces/{clip}.tsv"
+    conda:
+        "../envs/faces.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+    params:
+        size=config["aligned"]["size"],
+        mean_face=config["aligned"]["mean_face"],
+        scale=config["aligned"]["scale"],
+        offset=config["aligned"]["offset"],
+        smoothing=config["aligned"]["smoothing"],
+        window=config["aligned"]["window"],
+    script:
+        "../workflow_scripts/align_faces.py"

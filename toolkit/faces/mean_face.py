@@ -1,7 +1,7 @@
 """The mean face that pictures are aligned to, and the transform of every frame (specification of Diffused Heads, 3.1).
 
 As face-processor (MIT) does it: five points that speech does not move are brought onto those of a mean face by the
-similarity of least squares, steadied over the frames that follow.
+similarity of least squares, steadied over neighbouring frames.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from toolkit.faces import similarity
-from toolkit.faces.smoothing import forward_mean
+from toolkit.faces.smoothing import running_mean
 
 STABLE = [33, 36, 39, 42, 45]  # the base of the nose and the corners of the eyes
 
@@ -45,13 +45,13 @@ def placed(face: np.ndarray, scale: float, offset: tuple[float, float, float]) -
     return MeanFace(face, int(height * (1 + above + below)), int(width * (1 + 2 * side)))
 
 
-def alignment(points: np.ndarray, face: np.ndarray, window: int) -> np.ndarray:
+def alignment(points: np.ndarray, face: np.ndarray, smoothing: int, window: str = "centred") -> np.ndarray:
     """(T, 2, 3) frame pixels -> aligned pixels for landmarks (T, 68, 2) and the placed mean face (68, 2).
 
-    Each frame's transform is that of its points' mean over the `window` frames from it on, the last ones that of the
-    last full window.
+    Each frame's transform is that of its points' mean over `smoothing` frames (`toolkit.faces.smoothing.running_mean`).
+    Published is the window `forward`, whose pictures run half of it ahead of the head.
     """
-    return similarity.fit(forward_mean(points[:, STABLE], window), face[STABLE])
+    return similarity.fit(running_mean(points[:, STABLE], smoothing, window), face[STABLE])
 
 
 def residual(aligned: np.ndarray, face: np.ndarray) -> np.ndarray:

@@ -24,14 +24,16 @@ def smooth(points: np.ndarray, sigma_frames: float, ok: np.ndarray) -> np.ndarra
     return smoothed.astype(points.dtype)
 
 
-def forward_mean(values: np.ndarray, window: int) -> np.ndarray:
-    """For each frame of `values` (T, ...) the mean over the `window` frames from it on, the next odd number if even.
+def running_mean(values: np.ndarray, window: int, where: str = "centred") -> np.ndarray:
+    """For each frame of `values` (T, ...) the mean over `window` frames, the next odd number if even.
 
-    The last frames take the last full window's mean; a clip shorter than the window is one window.
+    The window lies around the frame (`centred`) or begins with it (`forward`); where it would leave the clip it stops at
+    the clip's end. A clip shorter than the window is one window.
     """
     window = min(window | 1, len(values))
     means = np.lib.stride_tricks.sliding_window_view(values, window, axis=0).mean(-1, dtype=np.float64)
-    return np.concatenate([means, np.repeat(means[-1:], window - 1, axis=0)])
+    first = np.arange(len(values)) - {"centred": window // 2, "forward": 0}[where]
+    return means[first.clip(0, len(means) - 1)]
 
 
 def _runs(points: np.ndarray, ok: np.ndarray) -> list[slice]:
