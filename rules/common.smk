@@ -12,6 +12,7 @@ sys.path.insert(0, str(HOME))
 
 from models.registry import SYSTEMS, system
 from toolkit import devices
+from toolkit.batches import deal
 from toolkit.clips import ClipRow, read_clips
 from toolkit.errors import InputError
 from toolkit.files import safe_name
@@ -66,8 +67,7 @@ wildcard_constraints:
     audio=NAME,
     system="|".join(["ground_truth", *SYSTEMS]),
     stage=r"\w+",
-    kind="tested|dubbed",
-    batch=rf"(?:tested|dubbed)-\d+|{NAME}--{NAME}",
+    batch=rf"(?:own|crossed|dubbed)-\d+|{NAME}--{NAME}",
     encoder="mel|mfcc|hubert|wav2vec2|whisper",
 
 
@@ -153,25 +153,34 @@ def sampling(name: str) -> dict:
     return {option: value for option, value in config[name]["sampling"].items() if option != "clips_at_once"}
 
 
+def placed_by_hand(wildcards) -> list[str]:
+    """What lies in weights/perception: a file that is placed there later is looked at then."""
+    return sorted(str(path) for path in Path("weights/perception").glob("[!.]*") if path.is_file())
+
+
 def drawing(name: str) -> dict:
     """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
     return {"preset": config[name].get("preset"), **sampling(name)}
 
 
-def planned_batches(name: str, kind: str) -> dict[str, str]:
-    """The batch of every pair that is tested, or named for dubbing (`kind`), as the system's checkpoint dealt them."""
-    path = getattr(checkpoints, f"plan_{name}").get(kind=kind).output.batches
-    with open(path, encoding="utf-8") as lines:
-        return {row["pair"]: row["batch"] for row in csv.DictReader(lines, delimiter="\t")}
+def batches(name: str, kind: str) -> dict[str, str]:
+    """The batch of every pair whose picture and speech are of one clip (`own`) or two (`crossed`), or only `dubbed`.
+
+    Only these last are known before the clips have been inspected.
+    """
+    pairs = expand("{video}--{audio}", video=PICTURES, audio=SPEECH)
+    if kind != "dubbed":
+        pairs = [pair for pair in listed("pairs") if (len(set(pair.split("--"))) == 1) == (kind == "own")]
+    dealt = deal(pairs, config[name]["sampling"]["clips_at_once"])
+    return {pair: f"{kind}-{number}" for pair, number in dealt.items()}
 
 
 def batch_of(name: str, video: str, audio: str) -> str:
     """The batch in which a system draws a pair; one that is in no list is a batch of its own, of the same name."""
     pair = f"{video}--{audio}"
-    for kind, pictures, speech in (("tested", CLIPS, CLIPS), ("dubbed", PICTURES, SPEECH)):
-        if video in pictures and audio in speech:
-            return planned_batches(name, kind).get(pair, pair)
-    return pair
+    if video in CLIPS and audio in CLIPS:
+        return batches(name, "own" if video == audio else "crossed").get(pair, pair)
+    return batches(name, "dubbed").get(pair, pair)
 
 
 def members(name: str, batch: str) -> list[tuple[str, str]]:
@@ -179,8 +188,7 @@ def members(name: str, batch: str) -> list[tuple[str, str]]:
     if "--" in batch:
         pairs = [batch]
     else:
-        planned = planned_batches(name, batch.partition("-")[0])
-        pairs = [pair for pair, other in planned.items() if other == batch]
+        pairs = [pair for pair, other in batches(name, batch.partition("-")[0]).items() if other == batch]
     return [tuple(pair.split("--")) for pair in pairs]
 
 
@@ -209,6 +217,11 @@ def scores(wildcards) -> list[str]:
         *expand("results/scores/ground_truth/{pair}.json", pair=own),
         *expand("results/scores/{system}/{pair}.json", system=config["systems"], pair=pairs),
     ]
+
+
+def papers(wildcards) -> list[Path]:
+    """The figures that papers report of the systems."""
+    return [path for name in config["systems"] if (path := system(name).folder / "paper.yaml").is_file()]
 
 
 def dubbed(wildcards) -> list[str]:

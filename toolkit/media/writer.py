@@ -1,6 +1,7 @@
 """Writing frames as H.264 at 25 frames a second, in the house's one colour convention: BT.709, limited, tagged."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -68,17 +69,26 @@ class VideoWriter:
         self._size = frame.shape
 
 
-def write_video(
-    path: str | Path, frames: Iterable[np.ndarray], *, crf: int = 14, intra: bool = False, preset: str = "veryfast"
-) -> int:
-    """Write frames ((H, W, 3) uint8 RGB, even size) as an mp4, whole or not at all; return how many there were."""
+@contextmanager
+def whole_video(
+    path: str | Path, *, crf: int = 14, intra: bool = False, preset: str = "veryfast"
+) -> Iterator[VideoWriter]:
+    """Hand out a writer (`VideoWriter`) whose mp4 appears at `path` when the block ends well, and not at all otherwise."""
     with whole(path) as partial:
         writer = VideoWriter(partial, crf=crf, intra=intra, preset=preset)
         try:
-            for frame in frames:
-                writer.write(frame)
+            yield writer
         finally:
             writer.close()
         if writer.frames == 0:
             raise ValueError(f"no frames for {path}")
+
+
+def write_video(
+    path: str | Path, frames: Iterable[np.ndarray], *, crf: int = 14, intra: bool = False, preset: str = "veryfast"
+) -> int:
+    """Write frames ((H, W, 3) uint8 RGB, even size) as an mp4, whole or not at all; return how many there were."""
+    with whole_video(path, crf=crf, intra=intra, preset=preset) as writer:
+        for frame in frames:
+            writer.write(frame)
     return writer.frames

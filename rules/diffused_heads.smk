@@ -1,0 +1,53 @@
+"""Diffused Heads: draw many clips side by side, a frame of each at a time."""
+
+
+localrules:
+    sample_diffused_heads,
+
+
+# Each frame is made from the two before it: only many clips at once keep a GPU busy.
+rule draw_diffused_heads:
+    input:
+        crop=pair_files("diffused_heads", f"results/{view('diffused_heads')}/{{video}}.mp4"),
+        transform=pair_files("diffused_heads", f"results/{view('diffused_heads')}/{{video}}.npz"),
+        audio=pair_files("diffused_heads", "results/audio/{audio}.wav"),
+        speech=pair_files("diffused_heads", f"results/features/{config['diffused_heads']['speech']}/{{audio}}.npy"),
+        weights=[stage_weights("diffused_heads", stage) for stage in system("diffused_heads").stages],
+    output:
+        samples=directory("results/batches/diffused_heads/{batch}"),
+    log:
+        "results/logs/draw_diffused_heads/{batch}.log",
+    benchmark:
+        "results/benchmarks/draw_diffused_heads/{batch}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=16000,
+        gpu=1,
+        runtime=1440,
+    params:
+        system="diffused_heads",
+        preset=config["diffused_heads"]["preset"],
+        options=sampling("diffused_heads"),
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/sample.py"
+
+
+rule sample_diffused_heads:
+    input:
+        batch=lambda wildcards: f"results/batches/diffused_heads/{batch_of('diffused_heads', **wildcards)}",
+    output:
+        sample="results/samples/diffused_heads/{video}--{audio}.mp4",
+    log:
+        "results/logs/sample_diffused_heads/{video}--{audio}.log",
+    benchmark:
+        "results/benchmarks/sample_diffused_heads/{video}--{audio}.tsv"
+    conda:
+        "../envs/media.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    script:
+        "../workflow_scripts/take_sample.py"

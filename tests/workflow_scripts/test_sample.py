@@ -1,0 +1,195 @@
+"""sample, take_sample: pairs drawn one after another or side by side; whole files, and no pair lost by another."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from models.system import Clip
+from toolkit.errors import InputError
+from toolkit.files import write_json, write_npy, write_npz
+from toolkit.media.audio import write_audio
+from toolkit.media.frames import FrameReader, read_frames
+from toolkit.media.writer import write_video
+from workflow_scripts import sample as script
+from workflow_scripts.sample import Pair, sample
+from workflow_scripts.take_sample import take_sample
+
+SIZE = 32
+LENGTHS = {"short": 3, "middle": 5, "long": 9}
+BRIGHTNESS = {"short": 60, "middle": 120, "long": 180}
+
+
+class Echo:
+    """Draws the reference's first frame, brighter with every picture."""
+
+    def frames(self, reference, speech, length, seed):
+        if speech[0, 0] < 0:
+            raise InputError(reference.name, "is not heard", "Speak up")
+        with FrameReader(reference.crop) as crop:
+            first = crop[0]
+        for number in range(length):
+            yield first + np.uint8(seed + number)
+
+
+class Chorus(Echo):
+    """Does so for all requests in turn."""
+
+    def __init__(self):
+        self.requests = []
+
+    def together(self, requests, seed):
+        self.requests.append(len(requests))
+        running = {
+            number: self.frames(request.reference, request.speech, request.length, seed)
+            for number, request in enumerate(requests)
+        }
+        while running:
+            for number in list(running):
+                picture = next(running[number], None)
+                if picture is None:
+                    del running[number]
+                else:
+                    yield number, picture
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    """Three clips of one brightness each, and their sound, of which each has its own length."""
+    folder = tmp_path_factory.mktemp("pairs")
+    made = {}
+    for name, frames in LENGTHS.items():
+        write_video(folder / f"{name}.mp4", [np.full((SIZE, SIZE, 3), BRIGHTNESS[name], np.uint8)] * 4, intra=True)
+        write_npz(folder / f"{name}.npz", points=np.zeros((4, 68, 2), np.float32), ok=np.ones(4, bool))
+        write_audio(folder / f"{name}.wav", np.zeros(640 * frames, np.float32))
+        write_npy(folder / f"{name}.npy", np.zeros((2 * frames, 80), np.float32))
+        clip = Clip(name, folder / f"{name}.mp4", folder / f"{name}.npz")
+        made[name] = Pair(clip, folder / f"{name}.wav", folder / f"{name}.npy")
+    return made
+
+
+@pytest.fixture
+def draw(monkeypatch):
+    """`sample` by a sampler of this file."""
+
+    def draw(sampler, pairs, folder):
+        system = SimpleNamespace(stages=(), part=lambda name: SimpleNamespace(load=lambda *settings: sampler))
+        monkeypatch.setattr(script, "find_system", lambda name: system)
+        return sample(pairs, folder, system="toy", options={}, seed=2)
+
+    return draw
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("sampler", [Echo, Chorus])
+def test_every_pair_has_its_own_pictures_and_is_as_long_as_its_speech(draw, pairs, tmp_path, sampler):
+    crossed = Pair(pairs["long"].reference, pairs["short"].audio, pairs["short"].speech)
+    assert draw(sampler(), [*pairs.values(), crossed], tmp_path) == {}
+    assert names(tmp_path) == ["long--long.mp4", "long--short.mp4", "middle--middle.mp4", "short--short.mp4"]
+    for video, audio in (("long", "long"), ("long", "short"), ("middle", "middle"), ("short", "short")):
+        frames = [frame.mean() for frame in read_frames(tmp_path / f"{video}--{audio}.mp4")]
+        expected = BRIGHTNESS[video] + 2 + np.arange(LENGTHS[audio])
+        assert frames == pytest.approx(expected, abs=1.5)
+
+
+def test_side_by_side_one_by_one_and_alone_are_the_same_bytes(draw, pairs, tmp_path):
+    chorus = Chorus()
+    draw(chorus, list(pairs.values()), tmp_path / "together")
+    draw(Echo(), list(pairs.values()), tmp_path / "apart")
+    draw(Chorus(), [pairs["middle"]], tmp_path / "alone")
+    assert chorus.requests == [3]
+    for name in names(tmp_path / "together"):
+        assert (tmp_path / "together" / name).read_bytes() == (tmp_path / "apart" / name).read_bytes()
+    middle = "middle--middle.mp4"
+    written = [(tmp_path / folder / middle).read_bytes() for folder in ("apart", "alone")]
+    clip, _, speech = pairs["middle"]
+    write_video(tmp_path / "plain.mp4", Echo().frames(clip, np.load(speech), LENGTHS["middle"], 2), crf=4)
+    assert written == [(tmp_path / "plain.mp4").read_bytes()] * 2
+
+
+def test_a_finished_clip_survives_what_breaks_later_and_nothing_else_is_left(draw, pairs, tmp_path):
+    class Broken(Chorus):
+        def together(self, requests, seed):
+            for made, (number, picture) in enumerate(super().together(requests, seed)):
+                if made == 11:
+                    assert "short--short.mp4" in names(tmp_path)
+                    raise MemoryError
+                yield number, picture
+
+    with pytest.raises(MemoryError):
+        draw(Broken(), list(pairs.values()), tmp_path)
+    assert names(tmp_path) == ["short--short.mp4"]
+    assert len(list(read_frames(tmp_path / "short--short.mp4"))) == LENGTHS["short"]
+
+
+def test_a_sampler_that_stops_early_leaves_no_short_video(draw, pairs, tmp_path):
+    class Lazy(Echo):
+        def frames(self, reference, speech, length, seed):
+            yield from super().frames(reference, speech, length - 1, seed)
+
+    with pytest.raises(RuntimeError, match="stopped before the end of middle--middle"):
+        draw(Lazy(), [pairs["middle"]], tmp_path)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("sampler", [Echo, Chorus])
+def test_a_pair_that_the_sampler_refuses_does_not_lose_the_others(draw, pairs, tmp_path, sampler):
+    write_npy(tmp_path / "silent.npy", np.full((10, 80), -1, np.float32))
+    bad = pairs["middle"]._replace(speech=tmp_path / "silent.npy")
+    refused = draw(sampler(), [pairs["short"], bad, pairs["long"]], tmp_path / "made")
+    assert {name: str(error) for name, error in refused.items()} == {"middle--middle": "middle: is not heard. Speak up"}
+    assert names(tmp_path / "made") == ["long--long.mp4", "short--short.mp4"]
+
+
+@pytest.mark.parametrize("broken", ["crop", "transform", "audio", "speech", "empty"])
+def test_a_pair_whose_files_are_bad_does_not_lose_the_others(draw, pairs, tmp_path, broken):
+    good = pairs["middle"]
+    wrong = tmp_path / f"wrong{dict(crop='.mp4', transform='.npz', audio='.wav', speech='.npy').get(broken, '.wav')}"
+    wrong.write_text("this is nothing\n")
+    if broken == "empty":
+        write_audio(wrong, np.zeros(300, np.float32))
+    bad = {
+        "crop": good._replace(reference=Clip("middle", wrong, good.reference.transform)),
+        "transform": good._replace(reference=Clip("middle", good.reference.crop, wrong)),
+        "speech": good._replace(speech=wrong),
+    }.get(broken, good._replace(audio=wrong))
+    chorus = Chorus()
+    refused = draw(chorus, [bad, pairs["short"], pairs["long"]], tmp_path / "made")
+    assert list(refused) == [bad.name]
+    assert isinstance(refused[bad.name], InputError)
+    assert chorus.requests == [2]
+    assert names(tmp_path / "made") == ["long--long.mp4", "short--short.mp4"]
+
+
+def test_landmarks_of_another_video_are_noticed(draw, pairs, tmp_path):
+    write_npz(tmp_path / "other.npz", points=np.zeros((7, 68, 2), np.float32))
+    bad = pairs["short"]._replace(reference=Clip("short", pairs["short"].reference.crop, tmp_path / "other.npz"))
+    refused = draw(Echo(), [bad], tmp_path / "made")
+    assert "another number of frames" in str(refused["short--short"])
+
+
+def test_a_sample_is_taken_out_of_its_batch(draw, pairs, tmp_path):
+    draw(Chorus(), list(pairs.values()), tmp_path / "batch")
+    taken = tmp_path / "samples" / "long--long.mp4"
+    take_sample(tmp_path / "batch", taken)
+    assert taken.samefile(tmp_path / "batch/long--long.mp4")
+    write_json(tmp_path / "batch/bad--bad.json", {"subject": "bad", "problem": "is not heard", "remedy": "Speak up"})
+    with pytest.raises(InputError, match=r"^bad: is not heard\. Speak up$"):
+        take_sample(tmp_path / "batch", tmp_path / "samples" / "bad--bad.mp4")
+    assert names(tmp_path / "samples") == ["long--long.mp4"]
+
+
+def test_where_links_are_not_possible_a_sample_is_copied(monkeypatch, tmp_path):
+    (tmp_path / "batch").mkdir()
+    (tmp_path / "batch/a--b.mp4").write_bytes(b"video")
+
+    def refuse(*paths):
+        raise OSError
+
+    monkeypatch.setattr("os.link", refuse)
+    take_sample(tmp_path / "batch", tmp_path / "a--b.mp4")
+    assert (tmp_path / "a--b.mp4").read_bytes() == b"video"
+    assert not (tmp_path / "a--b.mp4").samefile(tmp_path / "batch/a--b.mp4")

@@ -1,0 +1,24 @@
+"""Batches that stay as they are when something is added: names dealt by their hash, as a binary tree deals its leaves."""
+
+import hashlib
+from collections.abc import Iterable
+
+
+def deal(names: Iterable[str], size: int) -> dict[str, int]:
+    """The batch of each (distinct) name; no batch holds more than `size`, most hold more than half of that.
+
+    A batch that would be too large falls in two by the next bit of its names' hashes, so a name that comes or goes
+    changes no batch but its own. Batches are numbered like the nodes of a heap: 1 holds all, and falls into 2 and 3.
+    """
+    names = list(names)
+    hashes = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()) for name in names}
+    batches, leaves = [(1, names)], {}
+    while batches:
+        number, members = batches.pop()
+        if len(members) <= size:
+            leaves |= dict.fromkeys(members, number)
+            continue
+        bit = number.bit_length() - 1
+        for side in (0, 1):
+            batches.append((2 * number + side, [name for name in members if hashes[name] >> bit & 1 == side]))
+    return {name: leaves[name] for name in names}

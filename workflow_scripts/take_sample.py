@@ -1,0 +1,30 @@
+"""Take one pair's sample out of the batch in which it was drawn, as a hard link: the same file under a second name."""
+
+import os
+import shutil
+from pathlib import Path
+
+from toolkit.errors import InputError
+from toolkit.files import read_json, whole
+from toolkit.log import job_log
+
+
+def take_sample(batch: str | Path, sample: str | Path) -> None:
+    """Link (where links are not possible, copy) `batch/{pair}.mp4` to `sample`, whose name is the pair's.
+
+    Raises the `InputError` that stands in `batch/{pair}.json` for a pair that could not be drawn.
+    """
+    batch, sample = Path(batch), Path(sample)
+    refused = batch / f"{sample.stem}.json"
+    if refused.exists():
+        raise InputError(**read_json(refused))
+    with whole(sample) as partial:
+        try:
+            os.link(batch / sample.name, partial)
+        except OSError:
+            shutil.copyfile(batch / sample.name, partial)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        take_sample(snakemake.input.batch, snakemake.output.sample)
