@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from toolkit.errors import InputError
+from toolkit.faces.masks import feathered
 
 NOSE_TIP = 30  # upper edge of what is painted
 BROW = 21  # upper edge of what the encoder sees: the inner end of the brow at the image's left
@@ -89,7 +90,7 @@ def encoder_crop(frame: np.ndarray, points: np.ndarray, margins: Margins | None 
 def feather(points: np.ndarray, size: int, margins: Margins | None = None) -> np.ndarray:
     """(size, size) float32 mask for paste-back: 0 outside the mouth window, rising to 1 across its grown rim."""
     growth = (margins or margins_for(size)).growth
-    return _feathered(inside(points, size, NOSE_TIP, margins), growth)
+    return feathered(inside(points, size, NOSE_TIP, margins), growth)
 
 
 def keep_above_nose(points: np.ndarray, size: int, margins: Margins | None = None) -> np.ndarray:
@@ -112,16 +113,7 @@ def feather_lower_face(points: np.ndarray, size: int, margins: Margins | None = 
     mask = np.zeros((size, size), np.uint8)
     cv2.fillPoly(mask, [corners], 1)
     mask[: max(int(points[NOSE_TIP, 1]) + growth, 0)] = 0
-    return _feathered(cv2.dilate(mask, np.ones((2 * growth + 1, 2 * growth + 1), np.uint8)), growth)
-
-
-def _feathered(mask: np.ndarray, growth: int) -> np.ndarray:
-    """A mask (size, size) of 0 and 1 that rises over `growth` pixels inside its rim.
-
-    Beyond the picture counts as outside, so that a window at the edge fades out there too.
-    """
-    distance = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
-    return np.clip(distance / (growth + 1), 0, 1).astype(np.float32)
+    return feathered(cv2.dilate(mask, np.ones((2 * growth + 1, 2 * growth + 1), np.uint8)), growth)
 
 
 class Window(NamedTuple):

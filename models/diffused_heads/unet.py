@@ -50,6 +50,7 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.width, self.patch, self.audio_condition = width, patch, audio_condition
+        self.audio_width, self.motion_frames, self.motion_channels = audio_width, motion_frames, motion_channels
         embedding = 4 * width
         layout = (width, multipliers, attention, blocks)
         inputs = 2 * channels + motion_frames * motion_channels

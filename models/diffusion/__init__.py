@@ -2,7 +2,7 @@
 
 from models.diffusion.ancestral import Gaussian, ancestral, posterior, reverse
 from models.diffusion.denoiser import PREDICTIONS, Denoiser, start_image, training_target
-from models.diffusion.noise import noise_for
+from models.diffusion.noise import generator_for, noise_for
 from models.diffusion.samplers import SAMPLERS, Known, ddim, sample
 from models.diffusion.schedule import (
     Schedule,
@@ -24,6 +24,7 @@ __all__ = [
     "ancestral",
     "cosine_schedule",
     "ddim",
+    "generator_for",
     "linear_schedule",
     "noise_for",
     "posterior",

@@ -23,6 +23,16 @@ HOMES = (Path(__file__).parent, ROOT.parent / "shared" / "parity")
 # A case is due when what it pins is built. Cases of `metrics` wait for metrics/<case>.py, those of a system for its
 # package; only what is kept elsewhere is listed here.
 SOURCES = {
+    "metrics/fid_inception": "models/perception/inception.py",
+    "metrics/i3d": "models/perception/i3d.py",
+    "metrics/lpips_alex": "models/perception/lpips.py",
+    "metrics/lpips_vgg": "models/perception/lpips.py",
+    "metrics/lse_clip": "metrics/lse.py",
+    "metrics/mfcc": "metrics/lse.py",
+    "metrics/s3fd": "models/perception/s3fd.py",
+    "metrics/s3fd_boxes": "models/perception/s3fd.py",
+    "metrics/syncnet": "models/perception/syncnet.py",
+    "metrics/syncnet_crop": "metrics/syncnet_tracks.py",
     "face_recon": "models/perception/face_recon.py",
     "diffused_heads/blinks": "metrics/blinks.py",
     "diffused_heads/face_alignment": "toolkit/faces/mean_face.py",
@@ -37,15 +47,33 @@ TOLERANCES = {
     "diffdub/": 3e-6,
     "diffdub/schedule": 1e-12,
     "diffused_heads/face_alignment": 1e-12,
+    "diffused_heads/losses": 1e-5,
     "diffused_heads/mean_face": 1e-12,
+    "diffused_heads/schedule": 1e-3,
+    "metrics/frechet": 1e-6,
+    "metrics/frechet.svd_float32": 1e-3,
     "metrics/landmark_distance": 1e-6,
+    "metrics/lse": 1e-5,
+    "metrics/lse_clip": 1e-4,
+    "metrics/lse_clip.confidence": 2e-3,
+    "metrics/mfcc": 1e-5,
     "metrics/psnr": 1e-6,
     "metrics/ssim": 1e-6,
 }
 
 # Integers must be equal. These came out of float arithmetic that is cut to 8 bits: few may differ, by one level.
-CUT_TO_LEVELS = ("diffdub/renderer.pixels", "diffdub/mask.resized", "diffused_heads/face_alignment.aligned")
+CUT_TO_LEVELS = (
+    "diffdub/renderer.pixels",
+    "diffdub/mask.resized",
+    "diffused_heads/face_alignment.aligned",
+    "metrics/syncnet_crop.crops",
+)
 FEW = 0.005
+
+# Published in float32, where 1 - alpha-bar loses its last digits: the last entry of a table is off by up to a fifth, ours
+# is not (diffused_heads.md, sections 5 and 13).
+LAST_ENTRY_ROUNDED = "diffused_heads/schedule"
+ROUNDED = 0.2
 
 WHOLE = "whole"
 
@@ -158,6 +186,11 @@ def difference(output: str, actual: Any, expected: Tensor) -> str | None:
             unlike = (levels > 0).double().mean().item()
             return f"is off by {levels.max():.0f} levels in {unlike:.2%}" if levels.max() > 1 or unlike > FEW else None
         return f"differs in {int((levels > 0).sum())} of {levels.numel()} values" if levels.any() else None
+    if output.startswith(LAST_ENTRY_ROUNDED):
+        last = fill.relative_error(actual[-1], expected[-1])
+        if last > ROUNDED:
+            return f"ends with {actual[-1]:.3g} and not {expected[-1]:.3g}"
+        actual, expected = actual[:-1], expected[:-1]
     error, bar = fill.relative_error(actual, expected), tolerance(output)
     return None if error <= bar else f"has relative error {error:.1e}, more than {bar:.0e}"
 

@@ -1,0 +1,138 @@
+"""Talking heads from one picture and speech, many clips side by side (Diffused Heads specification, section 7)."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.checkpoints import load_weights, read_weights
+from models.diffused_heads.checkpoints import describe
+from models.diffused_heads.conditioning import REACH, speech_numbers
+from models.diffused_heads.generation import Drawing, generate
+from models.diffused_heads.presets import PRESETS
+from models.diffused_heads.speech import embeddings
+from models.diffused_heads.unet import UNet
+from models.diffusion import generator_for
+from models.pictures import fitted, to_pixels, to_tensor
+from models.system import Clip, Request
+from toolkit import devices
+from toolkit.errors import InputError
+from toolkit.log import logger
+from toolkit.media.frames import FrameReader
+
+LONG = 225  # frames, 9 s: as far as the authors saw quality hold
+
+
+class DiffusedHeads:
+    """The network at a preset; `options` is the system's `sampling` block of the configuration."""
+
+    def __init__(self, network: UNet, preset: str, options: dict) -> None:
+        self.network, self.options = network, options
+        self.preset = PRESETS[preset]
+        schedule = self.preset.schedule(options["steps"] or self.preset.steps)
+        self.drawing = Drawing(schedule, options["sampler"], self.preset.prediction)
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def frames(self, reference: Clip, speech: np.ndarray, length: int, seed: int) -> Iterator[np.ndarray]:
+        """Yield `length` pictures (size, size, 3) of the reference's head, speaking.
+
+        speech are features at 25 or 50 Hz. All noise comes from `seed`, the reference's name and the frame's number.
+        """
+        return (picture for _, picture in self.together([Request(reference, speech, length)], seed))
+
+    def together(self, requests: list[Request], seed: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (number of the request, picture), a frame of every clip that still lasts, then the next of each."""
+        order = sorted(range(len(requests)), key=lambda number: -requests[number].length)
+        sorted_requests = [requests[number] for number in order]
+        heard = [self.heard(request) for request in sorted_requests]
+        images = generate(
+            self.call,
+            self.drawing,
+            torch.cat([self.identity(request.reference) for request in sorted_requests]),
+            lambda frame, running: _windows(heard[:running], frame).to(self.device),
+            lambda frame, running: self.noise(
+                [request.reference.name for request in sorted_requests[:running]], seed, frame
+            ),
+            [request.length for request in sorted_requests],
+            motion_frames=self.network.motion_frames,
+            motion_channels=self.network.motion_channels,
+            stabilise=self.options["stabilise"],
+        )
+        for made in images:
+            yield from zip(order, to_pixels(made), strict=False)
+
+    def call(self, x: Tensor, t: Tensor, identity: Tensor, motion: Tensor, audio: Tensor) -> Tensor:
+        """The network in the precision that the options name."""
+        half = self.options["precision"] == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            return self.network(x, t, identity, motion, audio).float()
+
+    def identity(self, reference: Clip) -> Tensor:
+        """(1, 3, size, size) in [-1, 1]: the frame that shows the person."""
+        with FrameReader(reference.crop) as reader:
+            shown = reader[min(self.options["reference_frame"], len(reader) - 1)]
+        return fitted(to_tensor(shown[None]), self.preset.size).to(self.device)
+
+    def heard(self, request: Request) -> np.ndarray:
+        """The request's speech, a row (width,) for each frame; refused where the network learnt to hear another encoder."""
+        if not self.options["stabilise"] and request.length > LONG:
+            logger.warning(
+                "%s: %d frames; beyond %d Diffused Heads drifts, `stabilise: 15` holds it back",
+                request.reference.name,
+                request.length,
+                LONG,
+            )
+        speech = embeddings(request.speech, request.length, self.options["speech_pooling"])
+        if speech.shape[1] != self.network.audio_width:
+            problem = f"{speech.shape[1]} values a frame, but the weights were trained on {self.network.audio_width}"
+            raise InputError(
+                "speech features", problem, "Set `speech` to the encoder of these weights, or train others"
+            )
+        return speech
+
+    def noise(self, names: Sequence[str], seed: int, frame: int) -> Callable[[], Tensor]:
+        """The noise of a frame of each clip: first x_T, then that of each step."""
+        generators = [generator_for(seed, name, frame) for name in names]
+        shape = (3, self.preset.size, self.preset.size)
+        return lambda: torch.stack([torch.randn(shape, generator=own) for own in generators]).to(self.device)
+
+
+def _windows(speech: Sequence[np.ndarray], frame: int) -> Tensor:
+    """(n, window, width): what each clip hears at a frame."""
+    rows = [np.asarray(own[speech_numbers(frame, len(own))], np.float32) for own in speech]
+    return torch.from_numpy(np.stack(rows))
+
+
+def load(
+    weights: dict[str, Path], preset: str, options: dict, device: str | torch.device | None = None
+) -> DiffusedHeads:
+    """The sampler of a preset with its weights, on `device` or on the device there is.
+
+    The number of attention heads, which no shape tells, is the option `heads`, or the channels over `head_width`.
+    """
+    device = torch.device(device) if device is not None else devices.device()
+    tensors = read_weights(weights["unet"])
+    network = PRESETS[preset].build(**_settings(tensors, preset), **_heads(options))
+    load_weights(network, tensors, weights["unet"])
+    network.eval().requires_grad_(False)
+    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
+    return DiffusedHeads(network.to(device, memory_format=layout), preset, options)
+
+
+def _settings(tensors: Mapping[str, Tensor], preset: str) -> dict:
+    """The network's arguments that follow from its weights: all of a published network's, the width of speech of ours."""
+    if preset == "published":
+        return describe(tensors)
+    return {"audio_width": tensors["audio_embed.0.weight"].shape[1] // (2 * REACH + 1)}
+
+
+def _heads(options: dict) -> dict:
+    """The network's arguments for the number of heads, where the options name it."""
+    if options["heads"]:
+        return {"heads": options["heads"], "head_width": None}
+    return {"head_width": options["head_width"]} if options["head_width"] else {}

@@ -1,0 +1,67 @@
+"""Diffused Heads' one training stage (Diffused Heads specification, section 6)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from models.checkpoints import load_weights, read_weights
+from models.diffused_heads.data import FrameData
+from models.diffused_heads.losses import losses
+from models.diffused_heads.presets import PRESETS, Preset
+from models.diffused_heads.recipes import RECIPES, Recipe
+from models.recipe import StageTraining
+from models.system import Clip
+from models.training import Task
+
+
+class FrameTraining(StageTraining):
+    """The network learns to draw a frame from noise, who it is, what came before and what is heard."""
+
+    def __init__(self, preset: Preset, recipe: Recipe, audio_width: int) -> None:
+        super().__init__(preset.build(audio_width), recipe)
+        self.schedule, self.prediction = preset.schedule(), preset.prediction
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch of `FrameData`."""
+        target, identity = batch["target"], batch["identity"]
+        t = torch.randint(len(self.schedule), (len(target),), device=target.device)
+        noise = torch.randn_like(target)
+        output = self.network(self.schedule.noisy(target, noise, t), t, identity, batch["motion"], batch["audio"])
+        found = losses(output.float(), self.schedule, target, noise, t, batch["lips"], self.prediction, identity)
+        self.parts = {"simple": found.simple, "variational": found.variational, "lips": found.lips}
+        return found.total
+
+    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
+        loss = super().training_step(batch, index)
+        self.log_dict({name: part.detach() for name, part in self.parts.items()})
+        return loss
+
+
+def task(stage: str, preset: str, options: dict, clips: Sequence[Clip]) -> Task:
+    """The training. `options` override the recipe's steps, batch_size, learning_rate, precision, and what it does with identity,
+    lips and motion frames, where given; `speech_pooling` says how two feature rows make a frame's embedding; `initial`
+    names weights of ours (.safetensors) to start from."""
+    own = ("identity", "lips", "motion_blurred", "motion_noise", "motion_dropped")
+    chosen = {name: options[name] for name in own if options.get(name) is not None}
+    recipe = replace(RECIPES[preset].overridden(options), **chosen)
+    pooling = options.get("speech_pooling", "concatenation")
+    data = FrameData(clips, PRESETS[preset], recipe, pooling)
+    module = FrameTraining(PRESETS[preset], recipe, data.audio_width)
+    if options.get("initial"):
+        load_weights(module.network, read_weights(options["initial"]), options["initial"])
+    return Task(
+        module=module,
+        network="network",
+        data=data,
+        **recipe.settings(),
+        settings={
+            "stage": stage,
+            "preset": preset,
+            **recipe.course(),
+            "speech_pooling": pooling,
+            "initial": options.get("initial"),
+        },
+        files=[path for clip in clips for path in (clip.crop, clip.transform, clip.speech)],
+    )
