@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from toolkit.faces.smoothing import smooth
+from toolkit.faces.smoothing import running_mean, smooth
 
 
 def faces(shifts: np.ndarray) -> np.ndarray:
@@ -35,3 +36,19 @@ def test_nothing_crosses_a_gap():
 def test_nothing_crosses_a_cut():
     points = faces(np.r_[np.zeros(10), np.full(10, 300.0)])
     np.testing.assert_allclose(smooth(points, 3, np.ones(20, bool)), points, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("window", "where", "expected"),
+    [
+        (1, "centred", [0, 1, 4, 9, 16]),
+        (3, "centred", [5 / 3, 5 / 3, 14 / 3, 29 / 3, 29 / 3]),
+        (3, "forward", [5 / 3, 14 / 3, 29 / 3, 29 / 3, 29 / 3]),
+        (2, "forward", [5 / 3, 14 / 3, 29 / 3, 29 / 3, 29 / 3]),
+        (9, "forward", [6] * 5),
+        (9, "centred", [6] * 5),
+    ],
+)
+def test_running_means_stop_at_the_ends(window, where, expected):
+    squares = np.arange(5.0)[:, None] ** 2
+    np.testing.assert_allclose(running_mean(squares, window, where)[:, 0], expected)
