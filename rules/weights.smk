@@ -3,6 +3,7 @@
 
 localrules:
     fetch_weights,
+    fetch_metric_weights,
 
 
 rule fetch_weights:
@@ -24,3 +25,26 @@ rule fetch_weights:
         folder="weights/{system}",
     script:
         "../workflow_scripts/fetch_weights.py"
+
+
+# Weights that are not to be had are no failure: the record says why, and the metric is left out.
+rule fetch_metric_weights:
+    input:
+        placed=placed_by_hand,
+    output:
+        record="results/weights/perception/{network}.json",
+    log:
+        "results/logs/fetch_metric_weights/{network}.log",
+    benchmark:
+        "results/benchmarks/fetch_metric_weights/{network}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        network="{network}",
+        folder="weights/perception",
+        download=config["metrics"]["download"],
+    script:
+        "../workflow_scripts/fetch_metric_weights.py"

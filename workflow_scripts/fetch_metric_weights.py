@@ -1,0 +1,46 @@
+"""Take in the published weights of a network that measures: placed by hand, or fetched where the configuration allows it.
+
+A metric whose weights are not to be had is left out of the table with the reason; the run goes on. So this stage never
+fails for want of a file, nor for a wrong one: it writes down what it has found.
+"""
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from models.checkpoints import write_weights
+from models.perception.checkpoints import PUBLISHED, address, convert
+from models.published import convert_published
+from toolkit.errors import InputError
+from toolkit.files import write_json
+from toolkit.log import job_log
+
+logger = logging.getLogger("talkflow")
+
+
+def fetch_metric_weights(record: str | Path, *, network: str, folder: str | Path, download: bool) -> None:
+    """Write `record` (.json), and beside it the network's weights (.safetensors) where they are to be had.
+
+    The record holds `network`, `available`, and either `origin`, `origin_sha256`, `licence` and `sha256`, or `reason`.
+    `folder` is where files are placed by hand; `download` says whether their authors may be asked.
+    """
+    weights = Path(record).with_suffix(".safetensors")
+    weights.unlink(missing_ok=True)  # of an earlier run, which found what this one may not
+    try:
+        tensors, source = convert_published(
+            PUBLISHED[network],
+            partial(convert, network),
+            folder=Path(folder),
+            target=weights.parent,
+            address=partial(address, network) if download else None,
+        )
+    except InputError as error:
+        logger.warning("%s", error)
+        write_json(record, {"network": network, "available": False, "reason": str(error)})
+    else:
+        write_weights(weights, tensors, {"network": network, "available": True, **source})
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        fetch_metric_weights(snakemake.output.record, **snakemake.params)
