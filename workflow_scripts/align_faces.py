@@ -15,7 +15,7 @@ from toolkit.log import job_log, logger
 from toolkit.media.frames import FrameReader, read_frames
 from toolkit.media.writer import write_video
 
-POOR = 0.04  # of the picture's side; faces seen from the front are within 0.005, those half turned away about 0.02
+POOR = 0.03  # of the picture's side; faces seen from the front are within 0.005, those half turned away about 0.02
 
 
 def align_faces(

@@ -27,13 +27,20 @@ def smooth(points: np.ndarray, sigma_frames: float, ok: np.ndarray) -> np.ndarra
 def running_mean(values: np.ndarray, window: int, where: str = "centred") -> np.ndarray:
     """For each frame of `values` (T, ...) the mean over `window` frames, the next odd number if even.
 
-    The window lies around the frame (`centred`) or begins with it (`forward`); where it would leave the clip it stops at
-    the clip's end. A clip shorter than the window is one window.
+    The window lies around the frame (`centred`), narrower towards the clip's ends, so that a steady motion stays where
+    it is; or it begins with the frame (`forward`), and the last frames share the last window. A clip shorter than that
+    is one window.
     """
-    window = min(window | 1, len(values))
-    means = np.lib.stride_tricks.sliding_window_view(values, window, axis=0).mean(-1, dtype=np.float64)
-    first = np.arange(len(values)) - {"centred": window // 2, "forward": 0}[where]
-    return means[first.clip(0, len(means) - 1)]
+    count = len(values)
+    window, frame = min(window | 1, count), np.arange(count)
+    if where == "forward":
+        first = frame.clip(max=count - window)
+        last = first + window
+    else:
+        half = np.minimum(np.minimum(frame, frame[::-1]), window // 2)
+        first, last = frame - half, frame + half + 1
+    sums = np.concatenate([np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)])
+    return (sums[last] - sums[first]) / (last - first).reshape(-1, *[1] * (values.ndim - 1))
 
 
 def _runs(points: np.ndarray, ok: np.ndarray) -> list[slice]:

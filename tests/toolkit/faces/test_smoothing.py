@@ -42,13 +42,25 @@ def test_nothing_crosses_a_cut():
     ("window", "where", "expected"),
     [
         (1, "centred", [0, 1, 4, 9, 16]),
-        (3, "centred", [5 / 3, 5 / 3, 14 / 3, 29 / 3, 29 / 3]),
+        (3, "centred", [0, 5 / 3, 14 / 3, 29 / 3, 16]),
+        (5, "centred", [0, 5 / 3, 6, 29 / 3, 16]),
+        (9, "centred", [0, 5 / 3, 6, 29 / 3, 16]),
         (3, "forward", [5 / 3, 14 / 3, 29 / 3, 29 / 3, 29 / 3]),
         (2, "forward", [5 / 3, 14 / 3, 29 / 3, 29 / 3, 29 / 3]),
         (9, "forward", [6] * 5),
-        (9, "centred", [6] * 5),
     ],
 )
-def test_running_means_stop_at_the_ends(window, where, expected):
+def test_running_means_and_the_ends(window, where, expected):
     squares = np.arange(5.0)[:, None] ** 2
     np.testing.assert_allclose(running_mean(squares, window, where)[:, 0], expected)
+
+
+def test_running_means_of_an_hour_are_exact():
+    shifts = np.random.default_rng(4).uniform(0, 2000, (90_000, 2))
+    np.testing.assert_allclose(running_mean(shifts, 7)[80_000], shifts[79_997:80_004].mean(0), atol=1e-6)
+
+
+def test_a_steady_motion_stays_where_it_is():
+    line = np.arange(20.0)[:, None] * [3, -1]
+    np.testing.assert_allclose(running_mean(line, 7), line, atol=1e-12)
+    np.testing.assert_allclose(running_mean(line, 7, "forward")[:13], line[3:16], atol=1e-12)
