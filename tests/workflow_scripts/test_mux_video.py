@@ -1,5 +1,7 @@
 """mux_video: samples pasted back along the timeline, with sound, exact in length, marked as synthetic."""
 
+from dataclasses import replace
+
 import av
 import numpy as np
 import pytest
@@ -81,6 +83,30 @@ def test_keep_goes_on_with_the_source(folder):
     assert len(frames) == SOURCE
     assert all((frame != source[number]).any() for number, frame in enumerate(frames[:20]))
     assert all(np.array_equal(frame, source[number + 20]) for number, frame in enumerate(frames[20:]))
+
+
+def test_an_aligned_system_is_pasted_along_each_frames_own_transform(folder, tmp_path):
+    """A square that wanders by two pixels a frame takes the green face with it, back and forth along the timeline."""
+    matrices = np.stack([[[1.0, 0, -20 - 2 * number], [0, 1, -30]] for number in range(SOURCE)])
+    write_npz(tmp_path / "aligned.npz", matrices=matrices, size=SIZE, points=np.zeros((SOURCE, 68, 2)))
+    whole = replace(system("diffdub"), mask=lambda points, size, options: np.ones((size, size), np.float32))
+    files = (folder / "clip.mp4", tmp_path / "aligned.npz", folder / "75.mp4")
+    timeline = whole.timeline(SOURCE, 75, DIFFDUB)
+    for frame, index in zip(pasted(*files, whole, DIFFDUB), timeline, strict=True):
+        green = (frame[..., 1] > 200) & (frame[..., 0] < 60)
+        rows, columns = np.nonzero(green)
+        assert (rows.min(), rows.max()) == (30, 30 + SIZE - 1)
+        assert (columns.min(), columns.max()) == (20 + 2 * index, 20 + 2 * index + SIZE - 1)
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_system_without_a_mask_is_the_whole_video(folder, keep):
+    """With nothing to paste into, a longer source does not go on either."""
+    plain = replace(system("diffdub"), mask=lambda points, size, options: None)
+    frames = list(pasted(folder / "clip.mp4", folder / "crop.npz", folder / "20.mp4", plain, DIFFDUB, keep=keep))
+    made = list(read_frames(folder / "20.mp4"))
+    assert len(frames) == 20
+    assert all(np.array_equal(*pair) for pair in zip(frames, made, strict=True))
 
 
 @pytest.mark.parametrize(
