@@ -35,16 +35,18 @@ logger = logging.getLogger("talkflow")
 class PublishedFile:
     """A checkpoint that a system's authors published.
 
-    folder   web address of the folder that holds it, without the last slash
+    folder   web address of the folder that holds it, without the last slash; "" where only a person can fetch it
     names    the file names in use, the likeliest first
     sha256   its digest, or None where none is known: then the digest of the first file seen is recorded and kept to
     licence  under which its authors published it, as they say
+    pages    web pages where a person finds it, if no program does
     """
 
     folder: str
     names: tuple[str, ...]
     sha256: str | None = None
     licence: str = "not stated"
+    pages: tuple[str, ...] = ()
 
 
 class _Inert:
@@ -110,7 +112,7 @@ def _read_pickle(path: Path) -> object:
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
     # For these two torch.load goes ways of its own: it would run the program, and unpack the archive.
-    if is_zip and is_torchscript(path):
+    if is_torchscript(path):
         return read_tensors(path)
     if not is_zip and tarfile.is_tarfile(path):
         raise ValueError("it is a tar archive")

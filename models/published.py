@@ -1,6 +1,9 @@
 """A published file in hand: placed by the user or fetched from its authors' address, its digest checked, converted."""
 
 import logging
+import shutil
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from torch import Tensor
 from models.checkpoints import PublishedFile, sha256
 from toolkit.downloads import download
 from toolkit.errors import InputError
-from toolkit.files import write_text
+from toolkit.files import whole, write_text
 
 logger = logging.getLogger("talkflow")
 
@@ -25,19 +28,20 @@ def convert_published(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What `convert` makes of the published file, and where that came from: `origin`, `origin_sha256`, `licence`.
 
-    `folder` is where the user places the file by hand; else it is fetched into `target`, from the web address that
+    `folder` is where the user places the file by hand, alone or in a zip; else it is fetched into `target`, from the web address that
     `address` gives for each of its names; None asks nobody. Where no digest is known, the first one seen is written into
     `target` and kept to. Raises InputError where the file cannot be had, where its digest is wrong and where `convert`
     refuses it.
     """
-    path, origin = _placed(published, folder) or _fetched(published, folder, target, address)
+    placed = _placed(published, folder) or _unpacked(published, folder, target)
+    path, origin = placed or _fetched(published, folder, target, address)
     first_seen = target / f"{path.name}.sha256"
     try:
         digest = _checked(path, published, first_seen)
         tensors = convert(path)
     except InputError:
         if path.parent != folder:
-            path.unlink()  # what the web gave was no good, so the next run asks again
+            path.unlink()  # what the web or a zip gave was no good, so the next run asks again
         raise
     if not published.sha256:
         logger.info("%s: no digest is published for it; from now on it must be %s", path, digest)
@@ -51,13 +55,35 @@ def _placed(published: PublishedFile, folder: Path) -> tuple[Path, str] | None:
     return (found, str(found)) if found else None
 
 
+def _unpacked(published: PublishedFile, folder: Path, target: Path) -> tuple[Path, str] | None:
+    """The file out of a zip that the user placed by hand, unpacked into `target`, and its path within the zip."""
+    for archive in sorted(folder.glob("*.zip")):
+        try:
+            with zipfile.ZipFile(archive) as content:
+                members = {Path(member).name: member for member in content.namelist()}
+                name = next((name for name in published.names if name in members), None)
+                if name is None:
+                    continue
+                with whole(target / name) as partial, content.open(members[name]) as member, partial.open("wb") as file:
+                    shutil.copyfileobj(member, file)
+                return target / name, f"{archive}/{members[name]}"
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+            raise InputError(
+                archive, f"cannot be unpacked ({error})", "Fetch it again, or unpack it yourself"
+            ) from error
+    return None
+
+
 def _fetched(
     published: PublishedFile, folder: Path, target: Path, address: Callable[[str], str] | None
 ) -> tuple[Path, str]:
     """The file from the web and its address, under the first of its names that the server knows."""
     places = f"Place the file by hand at {' or '.join(str(folder / name) for name in published.names)}"
+    if published.pages:
+        places = f"Get it at {' or '.join(published.pages)}. {places}"
     if address is None:
-        raise InputError(published.names[0], "is not here, and downloading is off", places)
+        reason = "downloading is off" if published.folder else "only a person can fetch it"
+        raise InputError(published.names[0], f"is not here, and {reason}", places)
     reasons = []
     for name in published.names:
         origin = address(name)

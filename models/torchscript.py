@@ -115,8 +115,10 @@ class _Program:
 
 
 def is_torchscript(path: str | Path) -> bool:
-    """Whether a zip file is a TorchScript archive, not a checkpoint."""
-    return torch._C.PyTorchFileReader(str(path)).has_record("constants.pkl")
+    """Whether a file is a TorchScript archive, not a checkpoint. Raises RuntimeError for a broken zip."""
+    with Path(path).open("rb") as file:
+        is_zip = file.read(4) == b"PK\x03\x04"
+    return is_zip and torch._C.PyTorchFileReader(str(path)).has_record("constants.pkl")
 
 
 def read_tensors(path: str | Path) -> dict[str, Tensor]:

@@ -1,8 +1,8 @@
 """Fetch a published checkpoint, check it, and convert it once to safetensors.
 
-The file comes from where the user placed it by hand, `weights/{system}/{name}`, else from its authors' address. Its
-digest is checked against the known one; where none is known, the first digest seen is written beside the download and
-kept to.
+The file comes from where the user placed it by hand, `weights/{system}/{name}` or in a zip beside it, else from its
+authors' address. Its digest is checked against the known one; where none is known, the first digest seen is written
+beside the download and kept to.
 """
 
 from functools import partial
@@ -28,12 +28,13 @@ def fetch_weights(
     if stage not in checkpoints.PUBLISHED:
         raise InputError(f"{system}/{stage}", "is not published", f"Choose from {', '.join(checkpoints.PUBLISHED)}")
     published = checkpoints.PUBLISHED[stage]
+    web = address or published.folder
     tensors, source = convert_published(
         published,
         partial(checkpoints.convert, stage),
         folder=Path(folder),
         target=Path(output).parent,
-        address=lambda name: f"{address or published.folder}/{name}",
+        address=(lambda name: f"{web}/{name}") if web else None,
     )
     write_weights(output, tensors, {"system": system, "stage": stage, **source})
 

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -87,9 +88,10 @@ def content(tmp_path) -> bytes:
 def publish(monkeypatch):
     """Makes the package `models.made_up` with one published file."""
 
-    def make(folder: str, digest: str | None = None) -> None:
+    def make(folder: str, digest: str | None = None, pages: tuple[str, ...] = ()) -> None:
         module = ModuleType("models.made_up.checkpoints")
-        module.PUBLISHED = {"net": PublishedFile(folder, ("net_state_dict.ckpt", "net.ckpt"), digest)}
+        names = ("net_state_dict.ckpt", "net.ckpt")
+        module.PUBLISHED = {"net": PublishedFile(folder, names, digest, pages=pages)}
         module.convert = lambda stage, path: {
             name.removeprefix("net."): value for name, value in read_state_dict(path).items()
         }
@@ -243,6 +245,54 @@ def test_placed_by_hand(content, publish, fetch, tmp_path, name):
     publish("http://127.0.0.1:1/weights")
     assert_fetched(fetch(), content, str(path))
     assert path.read_bytes() == content
+
+
+def zipped(tmp_path: Path, **members: bytes) -> Path:
+    path = place(tmp_path, b"", "download.zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, held in members.items():
+            archive.writestr(f"some folder/../{name}.ckpt", held)
+    return path
+
+
+def test_placed_by_hand_in_a_zip(content, publish, fetch, tmp_path):
+    path = zipped(tmp_path, other=b"x", net=content)
+    publish("http://127.0.0.1:1/weights")
+    assert_fetched(fetch(), content, f"{path}/some folder/../net.ckpt")
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["results", "source.ckpt", "weights"]
+
+
+def test_the_file_goes_before_a_zip(content, publish, fetch, tmp_path):
+    zipped(tmp_path, net=b"x")
+    path = place(tmp_path, content)
+    publish("http://127.0.0.1:1/weights")
+    assert_fetched(fetch(), content, str(path))
+
+
+def test_unusable_zips(content, publish, fetch, tmp_path):
+    publish("http://127.0.0.1:1/weights")
+    zipped(tmp_path, other=content)
+    with pytest.raises(InputError, match="cannot be fetched"):
+        fetch()
+    path = zipped(tmp_path, net=content[:1000])
+    with pytest.raises(InputError, match="cannot be read as a checkpoint"):
+        fetch()
+    assert path.exists(), "the user's file is left alone"
+    whole = zipped(tmp_path, net=content).read_bytes()
+    for broken in (whole[:1000], whole.replace(content[5000:5100], bytes(100))):
+        place(tmp_path, broken, "download.zip")
+        with pytest.raises(InputError, match=r"download\.zip: cannot be unpacked"):
+            fetch()
+    assert not list((tmp_path / "results").rglob("*ckpt")), "nothing half unpacked stays"
+
+
+def test_what_only_people_can_fetch(publish, fetch, tmp_path):
+    publish("", pages=("https://drive.example/1", "https://drive.example/2"))
+    with pytest.raises(InputError) as caught:
+        fetch()
+    text = str(caught.value)
+    assert "only a person can fetch it. Get it at https://drive.example/1 or https://drive.example/2." in text
+    assert str(tmp_path / "weights/made_up/net.ckpt") in text
 
 
 def test_placed_by_hand_with_wrong_checksum(content, publish, fetch, tmp_path):
