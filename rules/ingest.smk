@@ -4,6 +4,7 @@
 rule inspect_clip:
     input:
         video=source,
+        sound=lambda wildcards: SOURCES[wildcards.clip].audio or [],
     output:
         verdict="results/inspected/{clip}.json",
     log:
@@ -51,7 +52,7 @@ rule resample_clip:
 rule extract_audio:
     input:
         verdict="results/inspected/{clip}.json",
-        source=source,
+        source=lambda wildcards: SOURCES[wildcards.clip].audio or source(wildcards),
         info=lambda wildcards: [] if wildcards.clip in SPEECH else f"results/clips/{wildcards.clip}.json",
     output:
         audio="results/audio/{clip}.wav",

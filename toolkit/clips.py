@@ -14,7 +14,8 @@ VIDEO_SUFFIXES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts"
 class ClipRow:
     """One row of the table. `start` and `end` cut the video (s); empty texts mean unknown.
 
-    `truth` is a JSON file with the true `mouth_opening` per frame, where somebody knows it.
+    `truth` is a JSON file with the true `mouth_opening` per frame, where somebody knows it; `audio` a file with the
+    clip's sound, which begins with the first picture, where the video itself does not hold it.
     """
 
     clip: str
@@ -24,6 +25,7 @@ class ClipRow:
     speaker: str = ""
     split: str = ""
     truth: str = ""
+    audio: str = ""
 
     def as_dict(self) -> dict:
         return asdict(self)

@@ -11,7 +11,7 @@ from toolkit.timing import frame_count
 
 
 def extract_audio(
-    video: str | Path,
+    source: str | Path,
     verdict: str | Path,
     audio: str | Path,
     *,
@@ -21,6 +21,7 @@ def extract_audio(
 ) -> None:
     """Write the wav of a clip whose picture was resampled (`clip_info`), or of a file wanted for its sound alone.
 
+    source: the clip's video, or the file with its sound, which begins with the video's first picture.
     start, end: the cut of the latter, in seconds from its first picture (its first sound, where there is no picture);
     the clip's is known from `clip_info`.
     """
@@ -29,12 +30,19 @@ def extract_audio(
     if clip_info is not None:
         clip = read_json(clip_info)
         zero, frames = clip["zero"], clip["frames"]
+        if judged["sound"]:
+            zero += _beginning(Media(**judged["sound"])) - clip["video_start"]
     else:
         media = Media(**judged["media"])
-        zero = (media.video_start if media.has_video else media.audio_start) + (start or 0.0)
+        zero = _beginning(media) + (start or 0.0)
         frames = None if end is None else frame_count(end - (start or 0.0))
-    extract(video, audio, zero=zero, frames=frames)
-    logger.info("%s: sound from %.3f s, %s frames", video, zero, frames or "all")
+    extract(source, audio, zero=zero, frames=frames)
+    logger.info("%s: sound from %.3f s, %s frames", source, zero, frames or "all")
+
+
+def _beginning(media: Media) -> float:
+    """Time stamp (s) of a file's first picture, or of its first sound where there is no picture."""
+    return media.video_start if media.has_video else media.audio_start
 
 
 if __name__ == "__main__":

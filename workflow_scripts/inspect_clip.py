@@ -21,24 +21,29 @@ def inspect_clip(
     verdict: str | Path,
     *,
     clip: str,
+    sound: str | Path | None = None,
     start: float | None = None,
     end: float | None = None,
     max_missing: float = 0.2,
     needs: tuple[str, ...] = ("video", "audio"),
 ) -> None:
-    """Write the verdict on a clip: {"clip", "video", "usable", "problem", "remedy", "media", "faces"}.
+    """Write the verdict on a clip: {"clip", "video", "usable", "problem", "remedy", "media", "sound", "faces"}.
 
     Never fails for bad input: what is wrong with it is the verdict.
 
+    sound: the file with the clip's sound where the video does not hold it; `sound` of the verdict is its `media`.
     max_missing: share of frames (one looked at in each second) that may be without a face.
     needs: what the clip must have: "video" (a picture will do), "audio", or both.
     """
     told = {"clip": clip, "video": str(video), "usable": True, "problem": None, "remedy": None}
-    told |= {"media": None, "faces": None}
+    told |= {"media": None, "sound": None, "faces": None}
     try:
         media = probe(video)
         told["media"] = asdict(media)
-        told["faces"] = _judge(video, media, start or 0.0, end, max_missing, tuple(needs))
+        here = tuple(need for need in needs if need != "audio" or sound is None)
+        told["faces"] = _judge(video, media, start or 0.0, end, max_missing, here)
+        if sound is not None:
+            told["sound"] = asdict(_judge_sound(sound, start or 0.0, end))
         logger.info("%s: usable (%s)", video, told["faces"])
     except InputError as error:
         told |= {"usable": False, "problem": error.problem, "remedy": error.remedy}
@@ -69,6 +74,16 @@ def _judge(
     return {"looked": len(faces), "found": len(faces) - missing}
 
 
+def _judge_sound(sound: str | Path, start: float, end: float | None) -> Media:
+    """Raise `InputError`, which names the file, for what makes a clip's separate sound unusable; return what it holds."""
+    try:
+        media = probe(sound)
+        _judge(sound, media, start, end, 0.0, ("audio",))
+    except InputError as error:
+        raise InputError(sound, f"its sound file {sound} cannot be used: {error.problem}", error.remedy) from error
+    return media
+
+
 def _face_finder():
     """A function that tells whether a face is seen in an RGB picture, looking at a reduced copy."""
     from toolkit.faces.detectors import detector
@@ -86,4 +101,9 @@ def _face_finder():
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        inspect_clip(snakemake.input.video, snakemake.output.verdict, **dict(snakemake.params.items()))
+        inspect_clip(
+            snakemake.input.video,
+            snakemake.output.verdict,
+            sound=snakemake.input.get("sound") or None,
+            **dict(snakemake.params.items()),
+        )

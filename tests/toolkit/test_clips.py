@@ -11,8 +11,10 @@ def table(tmp_path, text):
 
 
 def test_a_table_with_every_column(tmp_path):
-    path = table(tmp_path, "clip\tvideo\tstart\tend\tspeaker\tsplit\ttruth\na\tx y.mp4\t1.5\t\tann\ttest\tt.json\n")
-    assert read_clips(path) == [ClipRow("a", "x y.mp4", 1.5, None, "ann", "test", "t.json")]
+    columns = ["clip", "video", "start", "end", "speaker", "split", "truth", "audio"]
+    values = ["a", "x y.mp4", "1.5", "", "ann", "test", "t.json", "x y.wav"]
+    path = table(tmp_path, "\t".join(columns) + "\n" + "\t".join(values) + "\n")
+    assert read_clips(path) == [ClipRow("a", "x y.mp4", 1.5, None, "ann", "test", "t.json", "x y.wav")]
 
 
 def test_quotes_semicolons_and_other_alphabets_are_ordinary_letters_of_a_path(tmp_path):

@@ -166,6 +166,37 @@ def ingest(source, folder, **cut) -> dict:
     return read_json(folder / "c.json")
 
 
+@pytest.mark.parametrize("kind", ["wav", "mp3", "mp4"])
+def test_sound_in_a_file_of_its_own(face, tmp_path, kind):
+    """It begins with the first picture, whatever the clocks of the two files say."""
+    silent = make_clip(tmp_path / "s.mp4", [1.0 + time for time in even_times(25, 4)], pictures=[face] * 100)
+    sound = tmp_path / f"sound.{kind}"
+    if kind == "mp4":
+        make_clip(sound, None, sound=clicks([1.5], 4))
+    else:
+        soundfile.write(sound, clicks([1.5], 4.0), 48_000)
+    for start, end, click in ((None, None, 1.5), (1.0, 3.0, 0.5)):
+        cut = {"start": start, "end": end}
+        inspect_clip(silent, tmp_path / "verdict.json", clip="c", sound=sound, **cut)
+        verdict = read_json(tmp_path / "verdict.json")
+        assert verdict["usable"], verdict["problem"]
+        assert verdict["sound"]["path"] == str(sound)
+        resample_clip(silent, tmp_path / "verdict.json", tmp_path / "c.mp4", tmp_path / "c.json", **cut)
+        extract_audio(sound, tmp_path / "verdict.json", tmp_path / "c.wav", clip_info=tmp_path / "c.json", **cut)
+        samples = read_audio(tmp_path / "c.wav")
+        assert samples.size == read_json(tmp_path / "c.json")["frames"] * SAMPLES_PER_FRAME
+        assert click_at(samples) == pytest.approx(click, abs=0.003)
+
+
+def test_sound_that_cannot_be_used_is_named(face, tmp_path):
+    silent = make_clip(tmp_path / "s.mp4", even_times(25, 1), pictures=[face] * 25)
+    (tmp_path / "sound.wav").write_text("this is no sound\n")
+    verdict = judge(silent, tmp_path, sound=tmp_path / "sound.wav")
+    assert not verdict["usable"]
+    assert verdict["problem"].startswith(f"its sound file {tmp_path / 'sound.wav'} cannot be used: ")
+    assert "no audio track" in judge(silent, tmp_path, sound=silent)["problem"]
+
+
 @pytest.mark.parametrize("name", ["two words.mp4", 'it\'s "so";.mp4', "Füße 顔.mp4"])
 def test_from_file_to_clip(talker, tmp_path, name):
     shutil.copy(talker, tmp_path / name)
