@@ -3,13 +3,18 @@
 import numpy as np
 import pytest
 
+from metrics.landmark_distance import at_size
+from toolkit.faces.crop import Square, to_crop
 from toolkit.faces.detectors import detector
+from toolkit.faces.similarity import apply
 from toolkit.faces.tracking import track
+from toolkit.faces.view import Crop, read_view
+from toolkit.faces.warp import warp
 from toolkit.files import read_json, write_json, write_npz
 from toolkit.media.audio import write_audio
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
-from workflow_scripts.score_pair import NO_REFERENCE, score_pair
+from workflow_scripts.score_pair import NO_REFERENCE, in_crop, score_pair
 
 FRAMES = 50
 
@@ -32,13 +37,14 @@ def clips(tmp_path_factory, portrait):
     return folder
 
 
-def scored(clips, tmp_path, frames, video, audio, **more):
+def scored(clips, tmp_path, frames, video, audio, view=None, **more):
+    """The record of these frames' scores; `view` is a folder other than that of the crops."""
     write_video(tmp_path / "sample.mp4", frames)
     known = {"first": clips / "first.json", "second": clips / "second.npz"}
     score_pair(
         tmp_path / "sample.mp4",
-        clips / f"{video}.mp4",
-        clips / f"{video}.npz",
+        (view or clips) / f"{video}.mp4",
+        (view or clips) / f"{video}.npz",
         clips / f"{video}.npz",
         clips / "sound.wav",
         str(known[audio]),
@@ -92,7 +98,7 @@ def test_a_crossed_pair_tells_following_speech_from_copying_the_picture(clips, t
 def test_a_sample_without_a_face_is_scored_for_what_it_is(clips, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (FRAMES, 64, 64, 3), dtype=np.uint8)
     record = scored(clips, tmp_path, noise, "first", "first")
-    assert set(record["metrics"]) == {"psnr", "ssim"}
+    assert {"psnr", "ssim", "ofm"} <= set(record["metrics"])
     assert record["left_out"]["mouth_spread"] == "no face was found in any frame of the generated video"
 
 
@@ -111,3 +117,39 @@ def test_absent_weights_say_why_and_transcripts_who_read(clips, tmp_path, portra
     assert record["weights"] == {}
     with np.load(tmp_path / "scores.npz") as features:
         assert features.files == []
+
+
+@pytest.fixture(scope="module")
+def aligned(clips, tmp_path_factory):
+    """The first clip in a view that wanders over it, at three quarters of its size."""
+    folder = tmp_path_factory.mktemp("aligned")
+    sway = 6 * np.sin(np.arange(FRAMES) / 5)
+    matrices = np.stack([[[0.75, 0, 32 + x], [0, 0.75, 32 - x]] for x in sway])
+    frames = read_frames(clips / "first.mp4")
+    write_video(folder / "first.mp4", (warp(*pair, 256, 256) for pair in zip(frames, matrices, strict=True)), crf=4)
+    with np.load(clips / "first.npz") as crop:
+        points = apply(matrices, crop["points"])
+        write_npz(folder / "first.npz", matrices=matrices, size=np.array(256), points=points, ok=crop["ok"])
+    return folder
+
+
+def test_another_view_is_compared_with_its_own_reference_and_measured_in_the_clip(clips, aligned, tmp_path):
+    """Three pixels of the view are four of the crop."""
+    shifted = (np.roll(frame, 3, axis=1) for frame in read_frames(aligned / "first.mp4"))
+    record = scored(clips, tmp_path, shifted, "first", "first", view=aligned)
+    assert record["settings"]["view"].startswith("aligned")
+    assert record["metrics"]["f_lmd"] == pytest.approx(4, abs=0.5)
+    assert record["metrics"]["m_lmd"] == pytest.approx(4, abs=0.5)
+    assert record["metrics"]["mouth_correlation"] > 0.9
+    assert record["sizes"] == {"generated": [256, 256], "reference": [256, 256]}
+
+
+@pytest.mark.parametrize("size", [64, 256, 512])
+def test_landmarks_of_any_view_and_picture_size_come_to_the_same_place(aligned, size):
+    clip = np.random.default_rng(0).uniform(0, 256, (3, 68, 2))
+    frames = np.array([3, 20, 41])
+    crop = Crop(Square(10, 20, 100), 64, clip)
+    for view in (read_view(aligned / "first.npz"), crop):
+        seen = at_size(view.from_clip(clip, frames), (view.size, view.size), (size, size))
+        placed = in_crop(seen, frames, (size, size), view=view, crop=crop)
+        np.testing.assert_allclose(placed, to_crop(clip, crop.square, 256), atol=1e-9)
