@@ -99,14 +99,20 @@ class Measure(Protocol):
 class FrameMean(Measure):
     """The mean over frames of a measure of two pictures (reference, generated).
 
-    Frames for which it is infinite (PSNR of equal pictures) are left out of the mean and counted in `infinite`.
+    Frames for which it is infinite (PSNR of equal pictures) or `NotComputed` are left out of the mean and counted.
     """
 
-    def __init__(self, name: str, measure: Callable[[np.ndarray, np.ndarray], float]) -> None:
-        self.name, self.measure, self.total, self.count, self.infinite = name, measure, 0.0, 0, 0
+    def __init__(self, name: str, measure: Callable[[np.ndarray, np.ndarray | None], float]) -> None:
+        self.name, self.measure, self.total = name, measure, 0.0
+        self.count = self.infinite = self.without = 0
+        self.reason = NotComputed("no frame to compare")
 
-    def update(self, generated: np.ndarray, reference: np.ndarray) -> None:
-        value = self.measure(reference, generated)
+    def update(self, generated: np.ndarray, reference: np.ndarray | None) -> None:
+        try:
+            value = self.measure(reference, generated)
+        except NotComputed as reason:
+            self.without, self.reason = self.without + 1, reason
+            return
         if math.isinf(value):
             self.infinite += 1
         else:
@@ -116,5 +122,8 @@ class FrameMean(Measure):
         if self.count == 0 and self.infinite:
             raise NotComputed(f"infinite: all {self.infinite} frames are equal to the reference's")
         if self.count == 0:
-            raise NotComputed("no frame to compare")
+            raise self.reason
         return {self.name: self.total / self.count}
+
+    def counts(self) -> dict[str, int]:
+        return {f"frames_without_{self.name}": self.without} if self.without else {}

@@ -26,7 +26,7 @@ class Psnr(FrameMean):
     """The mean over frames of `psnr`."""
 
     def counts(self) -> dict[str, int]:
-        return {"frames_equal_to_reference": self.infinite}
+        return super().counts() | {"frames_equal_to_reference": self.infinite}
 
 
 def measure(given: Given) -> Psnr:

@@ -123,6 +123,7 @@ if __name__ == "__main__":
             snakemake.input.video_opening,
             snakemake.output.scores,
             snakemake.output.features,
+            weights=snakemake.input.weights,
             transcripts=snakemake.input.transcripts,
             **snakemake.params,
         )

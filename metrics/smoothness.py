@@ -1,0 +1,133 @@
+"""OFM and F-MSE, how much a video moves from frame to frame; as much as the real one does is best (specs/metrics.md section
+10; Diffused Heads, appendix A).
+
+Frames are brought to 128×128 first. The paper defines OFM as the mean length of the optical flow in pixels and F-MSE as the
+mean squared difference of frames; its script computes something else, from which its table comes. Both are here by their own
+names: `ofm` and `f_mse` as defined, `ofm_published` and `f_mse_published` to be held against the paper's table alone. The
+latter OFM is a matter of how motion is spread over the picture and not of how much there is (42.7 for none at all), the
+latter F-MSE wraps around at 256 and so under-counts large changes.
+"""
+
+import cv2
+import numpy as np
+
+from metrics.accumulate import Given, Measure, Value
+from metrics.metric import Metric, NotComputed
+
+SIZE = 128
+FARNEBACK = {
+    "pyr_scale": 0.5,
+    "levels": 7,
+    "winsize": 5,
+    "iterations": 15,
+    "poly_n": 5,
+    "poly_sigma": 1.2,
+    "flags": 0,
+}
+
+_PAPER = "Stypułkowski et al. 2024 (Diffused Heads), appendix A"
+_SCRIPT = "smoothness_eval.py of Diffused Heads, for comparison with its table alone"
+_SETTINGS = f"frames resized to {SIZE}×{SIZE} bilinearly; Farnebäck's flow with the published settings"
+METRICS = (
+    Metric(
+        "ofm",
+        "OFM",
+        f"px of {SIZE} a frame",
+        "neutral",
+        (),
+        "Mean length of the optical flow between consecutive frames. The nearer to the real clip's the better.",
+        _PAPER,
+        _SETTINGS,
+    ),
+    Metric(
+        "f_mse",
+        "F-MSE",
+        "levels²",
+        "neutral",
+        (),
+        "Mean squared difference of consecutive frames. The nearer to the real clip's the better.",
+        _PAPER,
+        _SETTINGS,
+    ),
+    Metric(
+        "ofm_published",
+        "OFM, as published",
+        "levels of a colour map",
+        "neutral",
+        (),
+        "Mean byte of the flow's length, scaled to 0..255 for each pair of frames by itself and coloured: how motion is "
+        "spread, not how much there is; 42.7 without any.",
+        _SCRIPT,
+        _SETTINGS,
+    ),
+    Metric(
+        "f_mse_published",
+        "F-MSE, as published",
+        "levels²",
+        "neutral",
+        (),
+        "Mean squared difference of consecutive frames, difference and square modulo 256.",
+        _SCRIPT,
+        _SETTINGS,
+    ),
+)
+
+
+class Spread:
+    """Mean and population deviation of all values of the arrays that stream by."""
+
+    def __init__(self) -> None:
+        self.count, self.total, self.squares = 0, 0.0, 0.0
+
+    def update(self, values: np.ndarray) -> None:
+        self.count += values.size
+        self.total += float(values.sum(dtype=np.float64))
+        self.squares += float(np.square(values, dtype=np.float64).sum())
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.count
+
+    @property
+    def deviation(self) -> float:
+        return float(np.sqrt(max(self.squares / self.count - self.mean**2, 0)))
+
+
+class Smoothness(Measure):
+    """All four, each the mean over pairs of consecutive frames; `spreads` has them by name."""
+
+    def __init__(self) -> None:
+        self.spreads = {metric.name: Spread() for metric in METRICS}
+        self.previous: np.ndarray | None = None
+
+    def update(self, generated: np.ndarray, reference: np.ndarray | None) -> None:
+        frame = cv2.resize(generated, (SIZE, SIZE))
+        if self.previous is not None:
+            length = np.linalg.norm(flow(self.previous, frame), axis=-1)
+            self.spreads["ofm"].update(length)
+            self.spreads["ofm_published"].update(coloured(length))
+            self.spreads["f_mse"].update((frame.astype(np.float64) - self.previous) ** 2)
+            self.spreads["f_mse_published"].update((frame - self.previous) ** 2)  # uint8: both wrap around
+        self.previous = frame
+
+    def result(self) -> dict[str, Value]:
+        if self.spreads["ofm"].count == 0:
+            raise NotComputed("fewer than two frames")
+        return {name: spread.mean for name, spread in self.spreads.items()}
+
+
+def measure(given: Given) -> Smoothness:
+    """Reads the generated frames."""
+    return Smoothness()
+
+
+def flow(previous: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    """Farnebäck's optical flow from one uint8 RGB frame (H, W, 3) to the next: (H, W, 2) float32 pixels, x and y."""
+    grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (previous, frame)]
+    return cv2.calcOpticalFlowFarneback(*grey, None, **FARNEBACK)
+
+
+def coloured(length: np.ndarray) -> np.ndarray:
+    """The picture whose mean the published script takes: lengths (H, W) from least to most as the jet map's colours."""
+    levels = cv2.normalize(length, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    return cv2.applyColorMap(levels, cv2.COLORMAP_JET)
