@@ -5,7 +5,7 @@ import os
 import re
 import unicodedata
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,6 +51,24 @@ def write_npy(path: str | Path, array: np.ndarray) -> None:
     """Write one array, readable by `numpy.load(path, mmap_mode="r")`."""
     with whole(path) as partial:
         np.save(partial, array, allow_pickle=False)
+
+
+def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], rows: int, dtype: str) -> list[int]:
+    """Write one array of `rows` rows as its blocks come, never holding all of it; returns its shape.
+
+    Raises ValueError where the blocks are more rows than that, RuntimeError where they are fewer.
+    """
+    with whole(path) as partial:
+        array, filled = None, 0
+        for block in blocks:
+            if array is None:
+                array = np.lib.format.open_memmap(partial, "w+", np.dtype(dtype), (rows, *block.shape[1:]))
+            array[filled : filled + len(block)] = block
+            filled += len(block)
+        if array is None or filled < rows:
+            raise RuntimeError(f"{path}: {filled} rows instead of {rows}")
+        array.flush()
+        return list(array.shape)
 
 
 def safe_name(text: str) -> str:

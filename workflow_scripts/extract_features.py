@@ -4,14 +4,11 @@ Feature frame 2i is centred on video frame i. The array is written block by bloc
 more memory than a minute.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
 
 from toolkit import devices
 from toolkit.errors import InputError
-from toolkit.files import whole, write_json
+from toolkit.files import write_blocks, write_json
 from toolkit.log import job_log
 from toolkit.speech import HOP, Recording, log_mel_blocks, mfcc_blocks, video_frames
 from toolkit.timing import SAMPLE_RATE
@@ -44,7 +41,7 @@ def extract_features(
     if encoder in FRONT_ENDS:
         model = layer = None
         dtype = "float32"
-        shape = _write_blocks(features, FRONT_ENDS[encoder](samples), 2 * video_frames(samples), dtype)
+        shape = write_blocks(features, FRONT_ENDS[encoder](samples), 2 * video_frames(samples), dtype)
     else:
         with devices.lease():
             from models.speech.encoders import features as hidden_states
@@ -52,26 +49,10 @@ def extract_features(
 
             network = load(encoder, model, download=download, device=devices.device())
             blocks = hidden_states(network, samples, layer, window)
-            shape = _write_blocks(features, blocks, 2 * video_frames(samples), dtype)
+            shape = write_blocks(features, blocks, 2 * video_frames(samples), dtype)
     rate = SAMPLE_RATE // HOP
     about = {"encoder": encoder, "model": model, "layer": layer, "rate": rate, "shape": shape, "dtype": dtype}
     write_json(info, about)
-
-
-def _write_blocks(path: str | Path, blocks: Iterator[np.ndarray], frames: int, dtype: str) -> list[int]:
-    """Fill an .npy of `frames` rows block by block, whole or not at all; returns its shape."""
-    with whole(path) as partial:
-        first = next(blocks)
-        array = np.lib.format.open_memmap(partial, "w+", np.dtype(dtype), (frames, *first.shape[1:]))
-        array[: len(first)] = first
-        filled = len(first)
-        for block in blocks:
-            array[filled : filled + len(block)] = block
-            filled += len(block)
-        if filled != frames:
-            raise RuntimeError(f"{filled} feature frames instead of {frames}")
-        array.flush()
-        return list(array.shape)
 
 
 if __name__ == "__main__":

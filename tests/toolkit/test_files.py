@@ -27,6 +27,22 @@ def test_arrays_come_back(tmp_path):
     assert (np.load(tmp_path / "a.npz")["b"] == np.eye(2)).all()
 
 
+def test_an_array_is_written_block_by_block(tmp_path):
+    blocks = [np.full((rows, 3), rows) for rows in (2, 1, 4)]
+    assert files.write_blocks(tmp_path / "a.npy", iter(blocks), 7, "float16") == [7, 3]
+    written = np.load(tmp_path / "a.npy", mmap_mode="r")
+    assert written.dtype == np.float16
+    np.testing.assert_array_equal(written, np.concatenate(blocks))
+
+
+@pytest.mark.parametrize("rows", [6, 8, 0])
+def test_blocks_of_another_number_of_rows_leave_nothing(tmp_path, rows):
+    blocks = [np.zeros((rows, 3)) for rows in (2, 1, 4)] if rows else []
+    with pytest.raises((RuntimeError, ValueError)):
+        files.write_blocks(tmp_path / "a.npy", blocks, rows, "float32")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [
