@@ -1,20 +1,42 @@
-"""One table of all scores: a row per system and pair, and their mean and spread per system, kind of pair and metric."""
+"""One table of all scores: a row per system and pair, and the summary per system, kind of pair and metric, beside what
+the papers report.
+"""
 
 from collections.abc import Sequence
 
+from metrics.papers import read_figures
+from metrics.sets import set_values
 from metrics.tables import metrics_table, summary_table
 from toolkit.files import read_json, whole
 from toolkit.log import job_log
 
 
-def collect_scores(scores: Sequence[str], metrics_csv: str, summary_csv: str) -> None:
-    """Write both tables from score files, whose order is the order of the rows."""
-    table = metrics_table(read_json(path) for path in scores)
-    for path, rows in ((metrics_csv, table), (summary_csv, summary_table(table))):
+def collect_scores(
+    scores: Sequence[str],
+    metrics_csv: str,
+    summary_csv: str,
+    *,
+    features: Sequence[str] = (),
+    papers: Sequence[str] = (),
+) -> None:
+    """Write both tables from score files, whose order is the order of the rows.
+
+    `features` are the files of what metrics of sets need, in the same order; `papers` those of published figures.
+    """
+    records = [read_json(path) for path in scores]
+    table = metrics_table(records)
+    sets = set_values(zip(records, features, strict=bool(features)))
+    for path, rows in ((metrics_csv, table), (summary_csv, summary_table(table, sets, read_figures(papers)))):
         with whole(path) as partial:
             rows.to_csv(partial, index=False, float_format="%.6g")
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        collect_scores(snakemake.input.scores, snakemake.output.metrics, snakemake.output.summary)
+        collect_scores(
+            snakemake.input.scores,
+            snakemake.output.metrics,
+            snakemake.output.summary,
+            features=snakemake.input.features,
+            papers=snakemake.input.papers,
+        )
