@@ -100,5 +100,5 @@ def _array(path: Path) -> np.ndarray:
         return (tensor.float() if tensor.is_floating_point() else tensor).numpy()
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise InputError(path, f"cannot be read as an array ({error})", "Save it with numpy.save") from error

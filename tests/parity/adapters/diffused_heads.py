@@ -2,10 +2,11 @@
 
 import numpy as np
 import torch
-from harness import network
+from harness import by_call, network
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.diffused_heads.audio_encoder import AudioEncoder, audio_windows
 from models.diffused_heads.conditioning import blurred, motion_numbers, motion_picture, speech_numbers
 from models.diffused_heads.generation import Drawing, generate
 from models.diffused_heads.losses import losses
@@ -188,9 +189,37 @@ def images(case: dict, call: str, inputs: Tensors) -> Tensors:
     }
 
 
+def speech_windows(case: dict, call: str, inputs: Tensors) -> Tensors:
+    return {
+        name.replace("signal", "windows"): torch.from_numpy(audio_windows(signal.numpy()).copy())
+        for name, signal in inputs.items()
+    }
+
+
+def speech_encoder(case: dict) -> AudioEncoder:
+    config = case["config"]
+    sizes = {"code": config["enc_code_size"], "width": config["rnn_code_size"], "layers": config["n_layers"]}
+    return network(case, lambda: AudioEncoder(**sizes))
+
+
+def embed(case: dict, call: str, inputs: Tensors) -> Tensors:
+    return {"embeddings": speech_encoder(case)(inputs["windows"], inputs["lengths"])}
+
+
+def embed_stepwise(case: dict, call: str, inputs: Tensors) -> Tensors:
+    """One window at a time, as the published demo does."""
+    embeddings, state = [], None
+    for window in inputs["windows"].unbind(1):
+        embedding, state = speech_encoder(case).go_on(window[:, None], state)
+        embeddings.append(embedding[0, 0])
+    return {"embeddings": torch.stack(embeddings), "state": state}
+
+
 NETWORKS = ("", "_grey", "_mid_attention", "_small_4_heads", "_small_attention", "_small_post_gn", "_small_pre_gn")
 
 ADAPTERS = {
+    "diffused_heads/audio_windows": speech_windows,
+    "diffused_heads/audio_encoder": by_call({r"forward\w*": embed, r"stepwise\w*": embed_stepwise}),
     "diffused_heads/face_alignment": face_alignment,
     "diffused_heads/mean_face": mean_faces,
     "diffused_heads/schedule": schedules,
