@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from toolkit.faces import similarity
-from toolkit.faces.smoothing import running_mean
+from toolkit.faces.smoothing import running_mean, runs
 
 STABLE = [33, 36, 39, 42, 45]  # the base of the nose and the corners of the eyes
 
@@ -48,10 +48,13 @@ def placed(face: np.ndarray, scale: float, offset: tuple[float, float, float]) -
 def alignment(points: np.ndarray, face: np.ndarray, smoothing: int, window: str = "centred") -> np.ndarray:
     """(T, 2, 3) frame pixels -> aligned pixels for landmarks (T, 68, 2) and the placed mean face (68, 2).
 
-    Each frame's transform is that of its points' mean over `smoothing` frames (`toolkit.faces.smoothing.running_mean`).
-    Published is the window `forward`, whose pictures run half of it ahead of the head.
+    Each frame's transform is that of its points' mean over `smoothing` frames (`toolkit.faces.smoothing.running_mean`),
+    none of them beyond a cut. Published is the window `forward`, whose pictures run half of it ahead of the head, and
+    which knows no cuts.
     """
-    return similarity.fit(running_mean(points[:, STABLE], smoothing, window), face[STABLE])
+    shots = [slice(None)] if window == "forward" else runs(points, np.ones(len(points), bool))
+    steady = np.concatenate([running_mean(points[shot][:, STABLE], smoothing, window) for shot in shots])
+    return similarity.fit(steady, face[STABLE])
 
 
 def residual(aligned: np.ndarray, face: np.ndarray) -> np.ndarray:

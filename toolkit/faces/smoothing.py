@@ -19,7 +19,7 @@ def smooth(points: np.ndarray, sigma_frames: float, ok: np.ndarray) -> np.ndarra
     if sigma_frames <= 0:
         return points
     smoothed = points.astype(np.float64)
-    for run in _runs(points, np.asarray(ok, dtype=bool)):
+    for run in runs(points, np.asarray(ok, dtype=bool)):
         smoothed[run] = gaussian_filter1d(smoothed[run], sigma_frames, axis=0, mode="nearest")
     return smoothed.astype(points.dtype)
 
@@ -43,8 +43,8 @@ def running_mean(values: np.ndarray, window: int, where: str = "centred") -> np.
     return (sums[last] - sums[first]) / (last - first).reshape(-1, *[1] * (values.ndim - 1))
 
 
-def _runs(points: np.ndarray, ok: np.ndarray) -> list[slice]:
-    """The stretches of frames in which the face is seen and moves without a jump."""
+def runs(points: np.ndarray, ok: np.ndarray) -> list[slice]:
+    """The stretches of frames in which the face is seen (`ok`) and moves without a jump."""
     moved = np.linalg.norm(np.diff(points.mean(1), axis=0), axis=-1)
     goes_on = ok[1:] & ok[:-1] & (moved <= _JUMP * inter_ocular(points)[:-1])
     edges = [0, *(np.flatnonzero(~goes_on) + 1).tolist(), len(ok)]

@@ -79,6 +79,17 @@ def test_the_published_window_runs_ahead_of_a_moving_head_and_the_centred_one_do
     np.testing.assert_allclose(away["centred"], 0, atol=1e-9)
 
 
+def test_nothing_is_carried_over_a_cut():
+    """Between two shots the head is where it is, not half way."""
+    first, second = swaying(20)[0], swaying(20)[0] + [300, 40]
+    face = placed(mean_face(), 0.3, OFFSET).points
+    points = np.concatenate([first, second])
+    found = alignment(points, face, 7)
+    np.testing.assert_allclose(found, np.concatenate([alignment(shot, face, 7) for shot in (first, second)]))
+    assert residual(apply(found, points), face).max() < 1
+    assert residual(apply(alignment(points, face, 7, "forward"), points), face).max() > 20
+
+
 @pytest.mark.parametrize("frames", [1, 2, 6])
 def test_clips_shorter_than_the_window_are_aligned_all_the_same(frames):
     points, _ = swaying(frames)
