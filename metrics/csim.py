@@ -2,7 +2,8 @@
 (specs/metrics.md section 14).
 
 No paper states its network. This one is dlib's face recognition ResNet (128 values; King 2017), which ships with the package
-face_recognition_models (CC0): values are not comparable with those of an ArcFace.
+face_recognition_models (CC0): values are not comparable with those of an ArcFace. Its descriptors lie close together: on
+13 real clips two frames of one person had 0.96 to 1 (median 0.99), of two people 0.72 to 0.93 (median 0.83).
 """
 
 import numpy as np
@@ -27,7 +28,7 @@ METRICS = (
         "higher",
         ("reference",),
         f"Cosine of dlib's face descriptors of the generated and the reference frame, mean over every {STRIDE}th frame. "
-        "Frames in which either shows no face are left out and counted.",
+        "Frames in which either shows no face are left out and counted. Two people have about 0.83, one person 0.96 and more.",
         "King 2017, dlib_face_recognition_resnet_model_v1 (CC0); faces by dlib's frontal detector and 68 points",
         settings=f"every {STRIDE}th frame; frames under 256 pixels enlarged; 150×150 chips aligned to the landmarks",
     ),

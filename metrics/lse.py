@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
-from scipy.signal import medfilt
+from scipy.ndimage import median_filter
 
 from metrics.accumulate import Given, Measure, Value
 from metrics.batches import Batches
@@ -102,7 +102,7 @@ def sync_score(lips: np.ndarray, speech: np.ndarray) -> SyncScore:
     distances = np.stack([np.linalg.norm(difference, axis=1) for difference in shifted], axis=1)
     mean = distances.mean(axis=0, dtype=np.float64)
     best, middle = int(mean.argmin()), float(np.median(mean))
-    framewise = medfilt(middle - distances[:, best].astype(np.float64), SMOOTHING)
+    framewise = median_filter(middle - distances[:, best].astype(np.float64), SMOOTHING, mode="constant")
     return SyncScore(distances, mean, SHIFT - best, float(mean[best]), middle - float(mean[best]), framewise)
 
 

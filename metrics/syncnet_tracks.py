@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
-from scipy.signal import medfilt
+from scipy.ndimage import median_filter
 
 from metrics.accumulate import Given, Measure, Value
 from metrics.batches import Batches
@@ -161,7 +161,7 @@ def smoothed(boxes: np.ndarray) -> np.ndarray:
     are zeros, as published."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
-    return np.stack([medfilt(values, SMOOTHING) for values in np.concatenate((centre, half), axis=1).T], axis=1)
+    return median_filter(np.concatenate((centre, half), axis=1), (SMOOTHING, 1), mode="constant")
 
 
 def face_crop(frame: np.ndarray, x: float, y: float, half: float) -> np.ndarray:
