@@ -43,6 +43,7 @@ class Transcripts(NamedTuple):
 class Given:
     """What is known of a generated video before its frames are read; what is absent leaves out what needs it.
 
+    landmarks         the generated video's own, where somebody has tracked it already
     reference         what the frames should look like, and its landmarks
     place             brings both videos' landmarks to where distances are taken; without it that is their pictures
                       scaled to 256 x 256
@@ -54,6 +55,7 @@ class Given:
     """
 
     generated: Path
+    landmarks: Landmarks | None = None
     reference: Path | None = None
     reference_landmarks: Landmarks | None = None
     place: Place | None = None

@@ -1,5 +1,6 @@
 """Every metric of one generated video: what can be computed, and why the rest cannot."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from types import ModuleType
@@ -55,7 +56,9 @@ def score(given: Given, track: Tracker) -> Scored:
     paired = [measure for file, measure in measures.items() if _is_paired(file)]
     single = [measure for file, measure in measures.items() if not _is_paired(file)]
     frames = ComparedFrames(given.generated, given.reference, paired, single)
-    landmarks = track_enlarged(frames, track)
+    landmarks = given.landmarks or track_enlarged(frames, track)
+    if given.landmarks:
+        deque(frames, maxlen=0)
     if not landmarks.ok.any():
         unmet["generated landmarks"] = REASONS["generated landmarks"]
     seen = Seen(given, landmarks, frames.size, frames.reference_size)

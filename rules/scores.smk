@@ -11,6 +11,7 @@ rule score_pair:
         speech_opening=lambda wildcards: opening(wildcards.audio),
         video_opening=lambda wildcards: opening(wildcards.video),
         transcripts=transcripts,
+        weights=expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"]),
     output:
         scores="results/scores/{system}/{video}--{audio}.json",
         features="results/scores/{system}/{video}--{audio}.npz",
@@ -20,9 +21,10 @@ rule score_pair:
         "results/benchmarks/score_pair/{system}/{video}--{audio}.tsv"
     conda:
         "../envs/metrics.yaml"
-    threads: 1
+    threads: NETWORK_THREADS if SCORING_GPUS else 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
+        gpu=SCORING_GPUS,
     params:
         system="{system}",
         video="{video}",
@@ -35,6 +37,8 @@ rule score_pair:
 rule collect_scores:
     input:
         scores=scores,
+        features=lambda wildcards: [path.removesuffix("json") + "npz" for path in scores(wildcards)],
+        papers=papers,
     output:
         metrics="results/metrics.csv",
         summary="results/summary.csv",

@@ -1,0 +1,89 @@
+"""Score a folder of generated videos against a folder of real ones, without the workflow.
+
+    python -m metrics --reference real --generated made                  # made/{name}.mp4 against real/{name}.mp4
+    python -m metrics --reference real --generated systems --output scores.csv --weights results/weights/perception
+
+Videos belong together by their names. `--generated` may hold a folder for each system; `{video}--{audio}` is the picture of
+one real video with the speech of another. Writes the table (OUTPUT, the columns of results/metrics.csv), its summary
+(..._summary.csv) and everything about each score, also what was left out and why (.json).
+"""
+
+import argparse
+import sys
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from metrics.folders import Folders, generated_pairs
+from metrics.sets import set_values
+from metrics.tables import metrics_table, summary_table
+from metrics.weights import read_weights
+from toolkit.devices import lease
+from toolkit.errors import InputError
+from toolkit.faces.detectors import NAMES, detector
+from toolkit.faces.tracking import track
+from toolkit.files import whole, write_json, write_npz
+
+
+def score_folders(
+    reference: Path, generated: Path, output: Path, *, weights: Path | None = None, faces: str = "dlib"
+) -> list[dict]:
+    """Write the table, its summary and the records beside it, and return the records.
+
+    `weights` holds `{network}.safetensors` and `.json`, as in results/weights/perception. Videos that cannot be used
+    are named in the log and left out. `InputError` where none is left.
+    """
+    there, absent = read_weights(sorted(weights.glob("*.json")) if weights else [])
+    pairs = generated_pairs(generated)
+    records, features = [], []
+    with TemporaryDirectory() as work, lease() if there else nullcontext():
+        folders = Folders(reference, Path(work), partial(track, detector=detector(faces)), there, absent)
+        with logging_redirect_tqdm(), tqdm(total=len(folders.real(pairs)) + len(pairs), unit="video") as bar:
+            for number, (record, arrays) in enumerate(folders.score_all(pairs, bar.update)):
+                records.append(record)
+                features.append(Path(work, f"{number}.npz"))
+                write_npz(features[-1], **arrays)
+        if not records:
+            raise InputError(
+                generated, "no video in it could be scored", "Give videos of the same names as the real ones"
+            )
+        table = metrics_table(records)
+        summary = summary_table(table, set_values(zip(records, features, strict=True)))
+    for path, rows in ((output, table), (output.with_name(f"{output.stem}_summary.csv"), summary)):
+        with whole(path) as partial_file:
+            rows.to_csv(partial_file, index=False, float_format="%.6g")
+    write_json(output.with_suffix(".json"), records)
+    return records
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m metrics", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--reference", type=Path, required=True, help="folder of real videos")
+    parser.add_argument(
+        "--generated", type=Path, required=True, help="folder of generated videos, or of one for each system"
+    )
+    parser.add_argument("--output", type=Path, default=Path("metrics.csv"), help="the table (%(default)s)")
+    parser.add_argument("--weights", type=Path, help="folder of converted weights of the networks that measure")
+    parser.add_argument("--detector", choices=NAMES, default="dlib", help="what finds faces (%(default)s)")
+    arguments = parser.parse_args()
+    try:
+        records = score_folders(
+            arguments.reference,
+            arguments.generated,
+            arguments.output,
+            weights=arguments.weights,
+            faces=arguments.detector,
+        )
+    except InputError as error:
+        sys.exit(str(error))
+    print(f"{len(records)} videos scored: {arguments.output}")
+
+
+if __name__ == "__main__":
+    main()
