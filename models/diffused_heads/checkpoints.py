@@ -5,7 +5,7 @@
 | `crema_script.pt` (demo, in a zip with the next) | TorchScript program, read and not run | network |
 | `audio_encoder.pt` | TorchScript program | speech encoder |
 | the CREMA checkpoint (training branch) | Lightning: `unet.*`, and the same again as `diffusion.nn_backbone.*` | network |
-| `crema.dat`, `grid.dat`, `timit.dat` (SDA) | a table of networks, `encoder` among them | speech encoder of other embeddings |
+| `crema.dat`, `grid.dat`, `timit.dat` (SDA) | a table of networks, `encoder` among them | another speech encoder |
 
 Our networks bear the published names without the trainer's prefix. Google Drive keeps the files for people alone, so they
 are placed by hand, the demo's also as the zip that they come in.
@@ -30,11 +30,11 @@ _SDA = "https://drive.google.com/open?id=1pJdsnknLmMLvA8RQIAV3AQH8vU0FeK16"
 _LICENCE = "CC BY-NC-SA 4.0"
 
 # By what each file makes. Their digests are not published; what the Lightning checkpoint is called is not known either.
+# SDA's encoder is for networks that are trained on it: the published one learnt to hear another.
 PUBLISHED = {
     "unet": PublishedFile("", ("crema_script.pt", "crema.ckpt"), licence=_LICENCE, pages=(_DEMO, _TRAINING)),
-    "audio_encoder": PublishedFile(
-        "", ("audio_encoder.pt", "crema.dat", "grid.dat", "timit.dat"), licence=_LICENCE, pages=(_DEMO, _SDA)
-    ),
+    "audio_encoder": PublishedFile("", ("audio_encoder.pt",), licence=_LICENCE, pages=(_DEMO,)),
+    "sda_encoder": PublishedFile("", ("crema.dat", "grid.dat", "timit.dat"), pages=(_SDA,)),
 }
 
 HEAD_WIDTH = 64  # channels of a published attention head
@@ -102,7 +102,7 @@ def convert(stage: str, path: str | Path) -> dict[str, Tensor]:
     Raises InputError where the file is another one or its tensors are not those of the network.
     """
     path = Path(path)
-    return _audio_encoder(path) if stage == "audio_encoder" else _unet(path)
+    return _unet(path) if stage == "unet" else _audio_encoder(path)
 
 
 def _unet(path: Path) -> dict[str, Tensor]:
@@ -123,8 +123,6 @@ def _audio_encoder(path: Path) -> dict[str, Tensor]:
     known = "encoder.cl.0.weight"
     weights = _without_prefix(tensors, next((name.removesuffix(known) for name in tensors if name.endswith(known)), ""))
     _check(weights, AudioEncoder, sizes(weights), path)
-    if path.suffix == ".dat":
-        logger.warning("%s: an encoder of SDA's; the published network learnt to hear audio_encoder.pt", path)
     return weights
 
 

@@ -3,6 +3,8 @@
 import json
 import logging
 import sys
+import zipfile
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +16,7 @@ from models.checkpoints import load_weights, read_weights, write_weights
 from models.diffused_heads.audio_encoder import AudioEncoder
 from models.diffused_heads.checkpoints import PUBLISHED, convert, describe, heads
 from models.diffused_heads.unet import UNet
+from models.published import convert_published
 from toolkit.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings(
@@ -250,7 +253,7 @@ def test_audio_encoder_program(encoder, tmp_path, prefix):
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
-def test_sda_file(encoder, tmp_path, caplog, zipped):
+def test_sda_file(encoder, tmp_path, zipped):
     """A table of networks and sizes, saved by a torch that had no counters in its batch norms."""
     tensors = {name: value for name, value in encoder.state_dict().items() if not name.endswith("num_batches_tracked")}
     content = {
@@ -263,10 +266,7 @@ def test_sda_file(encoder, tmp_path, caplog, zipped):
         "aud_enc_dim": 256,
     }
     torch.save(content, tmp_path / "crema.dat", _use_new_zipfile_serialization=zipped)
-    with caplog.at_level(logging.WARNING, logger="talkflow"):
-        converted = convert("audio_encoder", tmp_path / "crema.dat")
-    assert_equal(converted, tensors)
-    assert "learnt to hear audio_encoder.pt" in caplog.text
+    assert_equal(convert("sda_encoder", tmp_path / "crema.dat"), tensors)
 
 
 def test_names_that_do_not_fit_are_named(encoder, tmp_path):
@@ -319,8 +319,37 @@ def test_damaged_tables_are_refused(small, tmp_path, name, shape):
         convert("unet", tmp_path / "a.pt")
 
 
-def test_only_people_get_the_files():
-    for published in PUBLISHED.values():
-        assert not published.folder
-        assert all(page.startswith("https://drive.google.com/") for page in published.pages)
-        assert "NC" in published.licence
+def test_out_of_the_zip_of_the_demo(encoder, small, tmp_path):
+    """As it is downloaded: both programs in one zip, placed by hand."""
+    inputs = (
+        torch.randn(1, 3, 8, 8),
+        torch.tensor([5]),
+        torch.randn(1, 3, 8, 8),
+        torch.randn(1, 6, 8, 8),
+        torch.randn(1, 5, 8),
+    )
+    placed = tmp_path / "weights"
+    placed.mkdir()
+    with zipfile.ZipFile(placed / "checkpoints.zip", "w") as archive:
+        archive.write(program(small, tmp_path / "a.pt", *inputs), "checkpoints/crema_script.pt")
+        lengths = torch.tensor([2])
+        archive.write(
+            program(encoder, tmp_path / "b.pt", torch.randn(1, 2, 3200), lengths), "checkpoints/audio_encoder.pt"
+        )
+    for stage, network in (("unet", small), ("audio_encoder", encoder)):
+        tensors, source = convert_published(
+            PUBLISHED[stage], partial(convert, stage), folder=placed, target=tmp_path / "results", address=None
+        )
+        assert_equal(tensors, network.state_dict())
+        assert source["origin"] == f"{placed}/checkpoints.zip/checkpoints/{PUBLISHED[stage].names[0]}"
+        assert source["licence"] == "CC BY-NC-SA 4.0"
+
+
+def test_without_a_file_people_are_told_where_it_is(tmp_path):
+    for stage, published in PUBLISHED.items():
+        with pytest.raises(InputError) as caught:
+            convert_published(
+                published, partial(convert, stage), folder=tmp_path, target=tmp_path / "made", address=None
+            )
+        for said in ("only a person can fetch it", published.pages[0], str(tmp_path / published.names[0])):
+            assert said in str(caught.value)
