@@ -175,14 +175,17 @@ def read_tensor(path: str | Path) -> Tensor:
 def read_hyper_parameters(path: str | Path) -> dict[str, object]:
     """The `hyper_parameters` of a Lightning checkpoint as plain values, None for whatever is more; {} without any."""
     content = _read(Path(path))
-    found = _plain(content.get("hyper_parameters")) if isinstance(content, Mapping) else None
+    held = content.get("hyper_parameters") if isinstance(content, Mapping) else None
+    if isinstance(held, _Inert) and "_content" not in held.values:
+        held = held.values  # a dictionary of Lightning's own class
+    found = _plain(held)
     return found if isinstance(found, dict) else {}
 
 
 def _plain(value: object) -> object:
     """Numbers, texts, lists and tables of what a file holds; None for the rest."""
     if isinstance(value, _Inert):  # omegaconf keeps its lists and tables as `_content`, each value in it as `_val`
-        value = value.values.get("_content", value.values.get("_val", value.values))
+        value = value.values.get("_content", value.values.get("_val"))
     if isinstance(value, Mapping):
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):

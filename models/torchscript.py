@@ -107,11 +107,11 @@ class _Program:
         """A module's own parameters and buffers."""
         names = self.declared(module.kind)[module.kind.rpartition(".")[2]]
         for name in module.attributes if names is None else names:
-            value = module.attributes.get(name)
+            value = module.attributes.get(name, module)
             if isinstance(value, Tensor):
                 yield name, value
             elif value is not None and names is not None:  # None: a layer without a bias
-                raise ValueError(f"its tensor {name} is packed in a way of its own")
+                raise ValueError(f"its module {module.kind} packs {name} in a way of its own")
 
 
 def is_torchscript(path: str | Path) -> bool:

@@ -49,41 +49,45 @@ def describe(
     What they do not show is left out (heads, dropout, the picture's size) or must be known: how many frames the channels
     of motion are, and how many embeddings the speech. Raises InputError where they are another network's.
     """
-    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
     try:
-        return _described(shapes, motion_frames, audio_window)
-    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
-        problem = f"is no network of Diffused Heads ({error.args[0]} is missing or of another shape)"
+        return _described({name: tuple(value.shape) for name, value in tensors.items()}, motion_frames, audio_window)
+    except LookupError as error:
+        problem = f"is no network of Diffused Heads: {error.args[0]} is missing, or has another shape"
         raise InputError(subject, problem, "Give one of the published files, or weights trained here") from error
 
 
 def _described(shapes: Mapping[str, tuple[int, ...]], motion_frames: int, audio_window: int) -> dict:
-    width = shapes["time_embed.fc.0.weight"][1]
+    def size(name: str, axis: int = 0) -> int:
+        if len(shapes.get(name, ())) <= axis or not shapes[name][axis]:
+            raise LookupError(name)
+        return shapes[name][axis]
+
+    width = size("time_embed.fc.0.weight", 1)
     # Every level but the outermost ends, on the way up, in a residual block that is no stage's first.
     upward = {name.split(".")[1] for name in shapes if name.startswith("output_blocks.")}
     ends = sum(f"output_blocks.{stage}.{place}.in_layers.0.weight" in shapes for stage in upward for place in (1, 2))
     blocks = len(upward) // (ends + 1) - 1
     firsts = [f"input_blocks.{1 + level * (blocks + 1)}." for level in range(ends + 1)]
-    motion_channels, motion_rest = divmod(shapes["input_blocks.0.0.weight"][1] - 2 * _CHANNELS, motion_frames)
-    audio_width, audio_rest = divmod(shapes["audio_embed.0.weight"][1], audio_window)
-    if motion_rest or motion_channels not in (1, 3):
-        raise ValueError("input_blocks.0.0.weight")
-    if audio_rest:
-        raise ValueError("audio_embed.0.weight")
+    motion_channels, rest = divmod(size("input_blocks.0.0.weight", 1) - 2 * _CHANNELS, motion_frames)
+    if rest or motion_channels not in (1, 3):
+        raise LookupError("input_blocks.0.0.weight")
+    audio_width, rest = divmod(size("audio_embed.0.weight", 1), audio_window)
+    if rest:
+        raise LookupError("audio_embed.0.weight")
     settings = {
         "width": width,
-        "multipliers": tuple(shapes[f"{first}0.out_layers.3.weight"][0] // width for first in firsts),
+        "multipliers": tuple(size(f"{first}0.out_layers.3.weight") // width for first in firsts),
         "blocks": blocks,
         "attention": tuple(level for level, first in enumerate(firsts) if f"{first}1.proj_out.weight" in shapes),
         "audio_width": audio_width,
         "audio_window": audio_window,
         "motion_frames": motion_frames,
         "motion_channels": motion_channels,
-        "out_channels": shapes["out.2.weight"][0],
+        "out_channels": size("out.2.weight"),
         "audio_condition": _audio_condition(shapes),
     }
     if settings["audio_condition"] == "attention":
-        settings["size"] = round(shapes["middle_block.1.audio_emb_proj.weight"][0] ** 0.5) * 2**ends
+        settings["size"] = round(size("middle_block.1.audio_emb_proj.weight") ** 0.5) * 2**ends
     return settings
 
 
@@ -91,7 +95,7 @@ def _audio_condition(shapes: Mapping[str, tuple[int, ...]]) -> str:
     """How a residual block listens: by as many values as time has (two a channel), by one a channel, or not itself."""
     block = "input_blocks.1.0."
     if f"{block}audio_emb_layers.1.weight" in shapes:
-        as_time = shapes[f"{block}audio_emb_layers.1.weight"] == shapes[f"{block}t_emb_layers.1.weight"]
+        as_time = shapes[f"{block}audio_emb_layers.1.weight"] == shapes.get(f"{block}t_emb_layers.1.weight")
         return "double_pre_gn" if as_time else "post_gn"
     return "attention" if "middle_block.1.audio_emb_proj.weight" in shapes else "pre_gn"
 

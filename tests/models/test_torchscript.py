@@ -159,9 +159,8 @@ def test_a_program_that_would_run_on_loading_is_not_run(tmp_path):
     torch.jit.script(Packed()).save(str(tmp_path / "packed.pt"))
     with pytest.raises(torch.jit.Error, match="ran"):
         torch.jit.load(tmp_path / "packed.pt")
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError, match="Packed packs weight in a way of its own"):
         read_state_dict(tmp_path / "packed.pt")
-    assert "ran" not in str(caught.value)
 
 
 def test_a_module_inside_itself_is_refused(tmp_path, network):
