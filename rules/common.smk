@@ -148,14 +148,33 @@ def stage_weights(name: str, stage: str) -> str:
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
 
 
+def encoder_weights(name: str) -> list[str]:
+    """The weights of a system's own speech encoder; none where the user brings embeddings."""
+    choice = config[name]["audio_encoder"]
+    path = f"results/weights/{name}/audio_encoder.safetensors" if choice == "published" else choice
+    return [] if config[name]["embeddings"] else [path]
+
+
+def own_embeddings(name: str):
+    """An input function: the user's embeddings of a clip, whatever kind of file they are."""
+    folder = config[name]["embeddings"]
+    return lambda wildcards: sorted(
+        str(path) for path in Path(folder or "").glob(f"{wildcards.clip}.*") if folder and path.stem == wildcards.clip
+    )
+
+
 def sampling(name: str) -> dict:
     """How a system samples, without the number of clips that it draws at once, which changes no picture."""
     return {option: value for option, value in config[name]["sampling"].items() if option != "clips_at_once"}
 
 
-def placed_by_hand(wildcards) -> list[str]:
+def placed_by_hand(wildcards=None) -> list[str]:
     """What lies in weights/perception: a file that is placed there later is looked at then."""
     return sorted(str(path) for path in Path("weights/perception").glob("[!.]*") if path.is_file())
+
+
+# Scoring takes a GPU where there can be a network for it.
+SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
 
 
 def drawing(name: str) -> dict:

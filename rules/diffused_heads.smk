@@ -1,8 +1,33 @@
-"""Diffused Heads: draw many clips side by side, a frame of each at a time."""
+"""Diffused Heads: embed speech; draw many clips side by side, a frame of each at a time."""
 
 
 localrules:
     sample_diffused_heads,
+
+
+rule embed_speech:
+    input:
+        audio="results/audio/{clip}.wav",
+        weights=encoder_weights("diffused_heads"),
+        supplied=own_embeddings("diffused_heads"),
+    output:
+        features="results/features/sda/{clip}.npy",
+        info="results/features/sda/{clip}.json",
+    log:
+        "results/logs/embed_speech/{clip}.log",
+    benchmark:
+        "results/benchmarks/embed_speech/{clip}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: NETWORK_THREADS
+    resources:
+        mem_mb=4000,
+        gpu=int(not config["diffused_heads"]["embeddings"]),
+    params:
+        system="diffused_heads",
+        embeddings=config["diffused_heads"]["embeddings"],
+    script:
+        "../workflow_scripts/embed_speech.py"
 
 
 # Each frame is made from the two before it: only many clips at once keep a GPU busy.
@@ -29,7 +54,7 @@ rule draw_diffused_heads:
     params:
         system="diffused_heads",
         preset=config["diffused_heads"]["preset"],
-        options=sampling("diffused_heads"),
+        options=sampling("diffused_heads") | {"speech_pooling": config["diffused_heads"]["speech_pooling"]},
         seed=config["seed"],
     script:
         "../workflow_scripts/sample.py"
