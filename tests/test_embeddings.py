@@ -1,0 +1,71 @@
+"""A row of speech for every frame through the workflow: by the system's own encoder, from the user's folder, or not at all."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.checkpoints import write_weights
+from models.diffused_heads.audio_encoder import AudioEncoder
+from tests.running import configure, planned, snakemake
+
+pytestmark = pytest.mark.slow
+
+TALKER = "plain_planets"
+TARGET = f"results/features/sda/{TALKER}.npy"
+
+
+def configured(folder: Path, **settings: object) -> None:
+    system = {"systems": ["diffused_heads"], "diffused_heads": {"speech": "sda", **settings}}
+    video, truth = (f"results/demo/{TALKER}.{kind}" for kind in ("mp4", "json"))
+    configure(folder, {"clips": "clips.tsv", **system}, [(TALKER, video, "plain", "train", truth)])
+
+
+def made(folder: Path) -> tuple[np.ndarray, dict]:
+    output = snakemake(folder, TARGET)
+    assert output.returncode == 0, output.stderr[-3000:]
+    return np.load(folder / TARGET), json.loads((folder / TARGET).with_suffix(".json").read_text())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder in which the talker's speech has been embedded by an encoder of random weights."""
+    folder = tmp_path_factory.mktemp("embeddings")
+    torch.manual_seed(0)
+    write_weights(folder / "encoder.safetensors", AudioEncoder().state_dict(), {"origin": "random"})
+    configured(folder, audio_encoder="encoder.safetensors")
+    rows, about = made(folder)
+    assert rows.shape == (100, 256)
+    assert rows.std() > 0.01
+    assert (about["encoder"], about["origin"], about["rate"]) == ("sda", "random", 25)
+    assert planned(folder, TARGET) == {}
+    return folder
+
+
+def test_own_embeddings_take_the_encoders_place(folder):
+    (folder / "mine").mkdir()
+    own = torch.randn(100, 32)
+    torch.save(own, folder / f"mine/{TALKER}.pth")
+    configured(folder, embeddings="mine")
+    assert planned(folder, TARGET) == {"embed_speech": 1}
+    rows, about = made(folder)
+    np.testing.assert_array_equal(rows, own)
+    assert (about["encoder"], about["origin"]) == ("supplied", f"mine/{TALKER}.pth")
+    assert planned(folder, TARGET) == {}
+
+    torch.save(torch.randn(200, 32), folder / f"mine/{TALKER}.pth")
+    assert planned(folder, TARGET) == {"embed_speech": 1}, "a file of the user's that has changed is looked at again"
+    output = snakemake(folder, TARGET)
+    assert output.returncode != 0
+    assert "has 200 rows, where the clip has 100 video frames" in output.stderr
+    assert not (folder / TARGET).exists()
+
+
+def test_without_the_published_encoder_people_are_told_where_it_is(folder):
+    configured(folder)
+    output = snakemake(folder, TARGET)
+    assert output.returncode != 0
+    assert "audio_encoder.pt: is not here, and only a person can fetch it. Get it at https://drive" in output.stderr
+    assert "weights/diffused_heads/audio_encoder.pt" in output.stderr
