@@ -38,7 +38,9 @@ def score_folders(
     are named in the log and left out. `InputError` where none is left.
     """
     there, absent = read_weights(sorted(weights.glob("*.json")) if weights else [])
-    pairs = generated_pairs(generated)
+    if not reference.is_dir():
+        raise InputError(reference, "there is no such folder", "Give the folder that holds the real videos")
+    pairs = generated_pairs(generated, reference)
     records, features = [], []
     with TemporaryDirectory() as work, lease() if there else nullcontext():
         folders = Folders(reference, Path(work), partial(track, detector=detector(faces)), there, absent)

@@ -76,13 +76,16 @@ def videos(folder: Path) -> dict[str, Path]:
     return found
 
 
-def generated_pairs(folder: Path) -> list[Pair]:
-    """Every generated video: `{name}` in the folder, which bears the system's name, or in one folder for each system.
+def generated_pairs(folder: Path, references: Path) -> list[Pair]:
+    """Every generated video: `{name}` in the folder, which bears the system's name, or in one folder for each system; the
+    real videos' own folder may be among these.
 
     `{video}--{audio}` is the picture of one real video with the speech of another, as the workflow names it.
     """
     systems = {folder.resolve().name: videos(folder)}
-    systems |= {sub.name: videos(sub) for sub in sorted(folder.iterdir()) if sub.is_dir()}
+    systems |= {
+        sub.name: videos(sub) for sub in sorted(folder.iterdir()) if sub.is_dir() and not sub.samefile(references)
+    }
     pairs = []
     for system, found in systems.items():
         for name, path in found.items():

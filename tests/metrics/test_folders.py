@@ -101,10 +101,10 @@ def test_nothing_to_score_is_an_error_of_one_line(tmp_path):
 
 
 def test_pairs_are_found_by_name_and_folder(tmp_path):
-    for name in ("made/a.mp4", "made/notes.txt", "made/sys/a--b.MOV", "made/sys/b.webm"):
+    for name in ("made/a.mp4", "made/notes.txt", "made/real/a.mp4", "made/sys/a--b.MOV", "made/sys/b.webm"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    names = [tuple(pair.names.values()) for pair in generated_pairs(tmp_path / "made")]
+    names = [tuple(pair.names.values()) for pair in generated_pairs(tmp_path / "made", tmp_path / "made/real")]
     assert names == [
         ("made", "a--a", "a", "a", "self"),
         ("sys", "a--b", "a", "b", "crossed"),

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from metrics.ssim import ssim, ssim_torchmetrics, ssim_uniform, ssim_uniform_gray
+from metrics.ssim import ssim, ssim_gaussian, ssim_torchmetrics, ssim_uniform, ssim_uniform_gray
 
-VARIANTS = [ssim, ssim_uniform, ssim_uniform_gray, ssim_torchmetrics]
+VARIANTS = [ssim, ssim_gaussian, ssim_uniform, ssim_uniform_gray, ssim_torchmetrics]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -28,3 +28,11 @@ def test_ssim_leaves_out_a_border_of_five_pixels():
     scores = [ssim(frame, changed), ssim(frame[5:-5, 5:-5], changed[5:-5, 5:-5])]
     losses = [(1 - score) * (side - 10) ** 2 for score, side in zip(scores, (41, 31), strict=True)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(24, 20, 3), (11, 11, 3), (128, 96, 3)])
+def test_the_quick_ssim_is_scikit_images(shape):
+    rng = np.random.default_rng(0)
+    frame = rng.integers(0, 256, shape, dtype=np.uint8)
+    changed = np.clip(frame + rng.normal(0, 30, shape), 0, 255).astype(np.uint8)
+    assert ssim(frame, changed) == pytest.approx(ssim_gaussian(frame, changed), rel=1e-9)
