@@ -1,4 +1,4 @@
-"""Diffused Heads: embed speech; draw many clips side by side, a frame of each at a time."""
+"""Diffused Heads: embed speech, train the network, draw many clips side by side, a frame of each at a time."""
 
 
 localrules:
@@ -28,6 +28,35 @@ rule embed_speech:
         embeddings=config["diffused_heads"]["embeddings"],
     script:
         "../workflow_scripts/embed_speech.py"
+
+
+rule train_diffused_heads:
+    input:
+        crops=training_files(f"results/{view('diffused_heads')}/{{clip}}.mp4"),
+        transforms=training_files(f"results/{view('diffused_heads')}/{{clip}}.npz"),
+        speech=training_files(f"results/features/{config['diffused_heads']['speech']}/{{clip}}.npy"),
+    output:
+        weights="results/models/diffused_heads/unet.safetensors",
+        record="results/models/diffused_heads/unet.json",
+    log:
+        "results/logs/train_diffused_heads.log",
+    benchmark:
+        "results/benchmarks/train_diffused_heads.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: TRAINING_THREADS
+    resources:
+        mem_mb=16000,
+        gpu=config["training"]["gpus"],
+        runtime=2880,
+    params:
+        system="diffused_heads",
+        stage="unet",
+        preset=config["diffused_heads"]["preset"],
+        options=config["diffused_heads"]["training"] | {"speech_pooling": config["diffused_heads"]["speech_pooling"]},
+        seed=config["seed"],
+    script:
+        "../workflow_scripts/train.py"
 
 
 # Each frame is made from the two before it: only many clips at once keep a GPU busy.

@@ -17,12 +17,17 @@ class Preset:
     network     constructor arguments of `UNet`; what is not named has the published value
     prediction  what the network answers: "noise" (published) or "residual_start", the frame less the identity frame
     steps       sampling steps of the 1000 of the cosine schedule
+    spacing     which of them: "rounded" (published), from the first to the last, or "trailing", which leaves out the first:
+                a network that answers with the picture itself would only copy its input there
+    sampler     "ancestral" (published), or one of `models.diffusion.SAMPLERS`
     """
 
     size: int = 128
     network: Mapping[str, Any] = field(default_factory=dict)
     prediction: str = "noise"
     steps: int = 100
+    spacing: str = "rounded"
+    sampler: str = "ancestral"
 
     @property
     def motion_frames(self) -> int:
@@ -42,10 +47,10 @@ class Preset:
 
     def schedule(self, steps: int | None = None) -> "Schedule":
         """The steps that sampling walks; None for all 1000, which training draws from."""
-        from models.diffusion import cosine_schedule, rounded
+        from models.diffusion import cosine_schedule, rounded, trailing
 
         whole = cosine_schedule()
-        return rounded(whole, steps) if steps else whole
+        return {"rounded": rounded, "trailing": trailing}[self.spacing](whole, steps) if steps else whole
 
 
 PRESETS = {
@@ -53,11 +58,13 @@ PRESETS = {
     "published": Preset(),
     # 24 M. The residual on the identity frame needs a fraction of the training that noise prediction needs.
     "small": Preset(
-        network={"width": 96, "multipliers": (1, 2, 3), "head_width": 48, "motion_channels": 1},
+        network={"width": 96, "multipliers": (1, 2, 3), "head_width": 48, "out_channels": 3},
         prediction="residual_start",
         steps=10,
+        spacing="trailing",
+        sampler="ddim",
     ),
-    # On 2 x 2 blocks of pixels.
+    # 1.7 M on 4 x 4 blocks of pixels.
     "debug": Preset(
         size=64,
         network={
@@ -68,9 +75,12 @@ PRESETS = {
             "head_width": 32,
             "groups": 8,
             "dropout": 0.0,
-            "patch": 2,
+            "patch": 4,
+            "out_channels": 3,
         },
         prediction="residual_start",
         steps=4,
+        spacing="trailing",
+        sampler="ddim",
     ),
 }

@@ -11,6 +11,7 @@ class Recipe(models.recipe.Recipe):
 
     identity         which frame shows the person: "random" or the "first"
     lips             whose lips the lip loss looks at: the "target"'s, or as published the "identity"'s
+    lip_weight       of the lip loss
     motion_blurred   whether the motion frames are blurred
     motion_noise     standard deviation of noise on them: a made frame is never as clean as a real one
     motion_dropped   share of the samples that see the identity frame instead, so that speech is listened to
@@ -18,6 +19,7 @@ class Recipe(models.recipe.Recipe):
 
     identity: str = "random"
     lips: str = "target"
+    lip_weight: float = 0.2
     motion_blurred: bool = False
     motion_noise: float = 0.0
     motion_dropped: float = 0.0
@@ -39,7 +41,7 @@ RECIPES = {
         motion_dropped=0.3,
     ),
     "debug": Recipe(
-        steps=350,
+        steps=400,
         batch_size=16,
         learning_rate=2e-3,
         decay=0.4,

@@ -32,7 +32,7 @@ class DiffusedHeads:
         self.network, self.options = network, options
         self.preset = PRESETS[preset]
         schedule = self.preset.schedule(options["steps"] or self.preset.steps)
-        self.drawing = Drawing(schedule, options["sampler"], self.preset.prediction)
+        self.drawing = Drawing(schedule, options["sampler"] or self.preset.sampler, self.preset.prediction)
 
     @property
     def device(self) -> torch.device:

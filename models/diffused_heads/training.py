@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.checkpoints import load_weights, read_weights
 from models.diffused_heads.data import FrameData
-from models.diffused_heads.losses import losses
+from models.diffused_heads.losses import VARIATIONAL, losses
 from models.diffused_heads.presets import PRESETS, Preset
 from models.diffused_heads.recipes import RECIPES, Recipe
 from models.recipe import StageTraining
@@ -29,7 +29,10 @@ class FrameTraining(StageTraining):
         t = torch.randint(len(self.schedule), (len(target),), device=target.device)
         noise = torch.randn_like(target)
         output = self.network(self.schedule.noisy(target, noise, t), t, identity, batch["motion"], batch["audio"])
-        found = losses(output.float(), self.schedule, target, noise, t, batch["lips"], self.prediction, identity)
+        weights = (VARIATIONAL, self.recipe.lip_weight)
+        found = losses(
+            output.float(), self.schedule, target, noise, t, batch["lips"], self.prediction, identity, weights
+        )
         self.parts = {"simple": found.simple, "variational": found.variational, "lips": found.lips}
         return found.total
 
