@@ -11,7 +11,7 @@ import hashlib
 import io
 import tarfile
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 
@@ -101,8 +101,10 @@ def address(network: str, name: str) -> str:
     return _ELSEWHERE.get(name, f"{PUBLISHED[network].folder}/{name}")
 
 
-def load(network: str, path: str | Path) -> nn.Module:
-    """A network with its converted weights, in eval mode, on this process's GPU if it has one, in full float32."""
+@lru_cache(maxsize=len(NETWORKS))
+def load(network: str, path: Path) -> nn.Module:
+    """A network with its converted weights, in eval mode, on this process's GPU if it has one, in full float32; loaded
+    once in a process, however many videos it measures."""
     torch.backends.cudnn.allow_tf32 = (
         False  # else convolutions on a GPU have 10 bits, and scores a third digit of their own
     )

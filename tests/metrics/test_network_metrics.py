@@ -71,6 +71,19 @@ def test_fid_keeps_every_frame_of_both_sides(weights):
     assert not np.allclose(found["fid.generated"], found["fid_pytorch_fid.generated"])
 
 
+def test_fid_of_a_long_clip_takes_evenly_spaced_frames(weights, monkeypatch):
+    monkeypatch.setattr(fid, "LIMIT", 4)
+    monkeypatch.setattr("models.perception.inception.features", lambda network, frames, _: frames[:, 0, 0, :1])
+    numbered = [np.full((64, 64, 3), number, np.uint8) for number in range(19)]
+    for count, expected in ((4, [0, 1, 2, 3]), (5, [0, 2, 4]), (9, [0, 4, 8]), (19, [0, 8, 16])):
+        measure = feed(fid.measure(Given(None, weights=weights)), numbered[:count], numbered[:6])
+        measure.result()
+        found = measure.features()
+        assert found["fid.generated"].ravel().tolist() == expected
+        assert found["fid.reference"].ravel().tolist() == [number for number in expected if number < 6]
+        assert measure.counts() == {"fid_frames": len(expected)}
+
+
 def test_fvd_takes_all_windows_of_16_frames(weights):
     generated = pictures(35)
     measure = feed(fvd.measure(Given(None, weights=weights)), generated, generated[:20])

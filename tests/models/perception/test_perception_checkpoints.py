@@ -74,7 +74,9 @@ def test_a_program_is_refused(tmp_path):
 
 
 def test_loaded_on_the_device_without_gradients(tmp_path):
-    network = load("lpips_alex", write_random_weights("lpips_alex", tmp_path))
+    path = write_random_weights("lpips_alex", tmp_path)
+    network = load("lpips_alex", path)
+    assert load("lpips_alex", path) is network, "once in a process"
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
     with pytest.raises(InputError, match="does not fit the network"):
