@@ -5,7 +5,7 @@ A distance of sets: a pair leaves the features of its generated and of its real 
 the summary compares a system's. Under 2049 frames the covariances are singular and the value is too large; frames of one
 clip are alike. So the numbers of frames and clips belong to the value, and both sides should have equally many.
 
-Of a clip of more than `LIMIT` frames (164 s) every second, fourth, ... is taken, so that an hour takes no more memory and
+Of a clip of more than `LIMIT` frames (163 s) every second, fourth, ... is taken, so that an hour takes no more memory and
 time than that.
 """
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from random_weights import random_network, write_random_weights
 
-from models.checkpoints import sha256
+from models.checkpoints import sha256, write_weights
 from models.perception import checkpoints
 from models.perception.checkpoints import NETWORKS, PUBLISHED, address, convert, load
 from toolkit.errors import InputError
@@ -37,8 +37,10 @@ def published(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["syncnet", "s3fd", "inception", "i3d", "lpips_alex"])
-def test_converted_by_name(name, published):
+def test_converted_by_name(name, published, tmp_path):
     converted = convert(name, published[name])
+    write_weights(tmp_path / "converted.safetensors", converted, {})
+    load(name, tmp_path / "converted.safetensors")
     source = torch.load(published[name], weights_only=True)
     same = [key for key in converted if key in source]
     assert len(same) >= 10
