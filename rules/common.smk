@@ -163,9 +163,10 @@ def own_embeddings(name: str):
     )
 
 
-def sampling(name: str) -> dict:
-    """How a system samples, without the number of clips that it draws at once, which changes no picture."""
-    return {option: value for option, value in config[name]["sampling"].items() if option != "clips_at_once"}
+def sampling(name: str, *others: str) -> dict:
+    """How a system samples, without the number of clips that it draws at once, which changes no picture, and without `others`."""
+    apart = {"clips_at_once", *others}
+    return {option: value for option, value in config[name]["sampling"].items() if option not in apart}
 
 
 def placed_by_hand(wildcards=None) -> list[str]:

@@ -83,7 +83,9 @@ rule draw_diffused_heads:
     params:
         system="diffused_heads",
         preset=config["diffused_heads"]["preset"],
-        options=sampling("diffused_heads") | {"speech_pooling": config["diffused_heads"]["speech_pooling"]},
+        # Where the pictures go in the frame is decided after they are drawn.
+        options=sampling("diffused_heads", "paste", "beyond")
+        | {"speech_pooling": config["diffused_heads"]["speech_pooling"]},
         seed=config["seed"],
     script:
         "../workflow_scripts/sample.py"

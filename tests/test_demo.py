@@ -1,4 +1,4 @@
-"""The demo as shipped: after its short training DiffDub's mouth follows speech that it has never heard."""
+"""The demo as shipped: after its short training each system's mouth follows speech that it has never heard."""
 
 import shutil
 from pathlib import Path
@@ -25,18 +25,25 @@ def average(rows: list[dict], system: str, kind: str, metric: str) -> float:
     return mean(float(row[metric]) for row in rows if (row["system"], row["kind"]) == (system, kind) and row[metric])
 
 
-def test_the_mouth_follows_held_out_speech(demo):
-    assert average(demo, "diffdub", "self", "mouth_correlation") >= 0.5
+SYSTEMS = pytest.mark.parametrize(("system", "least"), [("diffdub", 0.5), ("diffused_heads", 0.6)])
 
 
-def test_it_opens_as_widely_as_the_truth_does(demo):
-    assert average(demo, "diffdub", "self", "mouth_spread") >= 0.5
+@SYSTEMS
+def test_the_mouth_follows_held_out_speech(demo, system, least):
+    assert average(demo, system, "self", "mouth_correlation") >= least
 
 
-def test_another_clips_speech_moves_it_otherwise(demo):
-    own = average(demo, "diffdub", "self", "mouth_correlation")
-    assert own - average(demo, "diffdub", "crossed", "mouth_correlation_video") >= 0.3
+@SYSTEMS
+def test_it_opens_as_widely_as_the_truth_does(demo, system, least):
+    assert 0.5 <= average(demo, system, "self", "mouth_spread") <= 1.5
 
 
-def test_its_mouth_is_nearer_the_truth_than_a_held_one(demo):
-    assert average(demo, "diffdub", "self", "m_lmd") < average(demo, "still", "self", "m_lmd")
+@SYSTEMS
+def test_another_clips_speech_moves_it_otherwise(demo, system, least):
+    own = average(demo, system, "self", "mouth_correlation")
+    assert own - average(demo, system, "crossed", "mouth_correlation_video") >= 0.3
+
+
+@SYSTEMS
+def test_its_mouth_is_nearer_the_truth_than_a_held_one(demo, system, least):
+    assert average(demo, system, "self", "m_lmd") < average(demo, "still", "self", "m_lmd")

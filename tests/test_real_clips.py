@@ -29,9 +29,10 @@ def real(shared_data, tmp_path_factory) -> Path:
     training = {stage: {"steps": 5, "batch_size": 4} for stage in ("renderer", "sequence")}
     settings = {
         "clips": "clips.tsv",
-        "systems": ["still", "diffdub"],
+        "systems": ["still", "diffdub", "diffused_heads"],
         "splits": {"crossed": 0},
         "diffdub": {"training": training, "sampling": {"steps": 2}},
+        "diffused_heads": {"training": {"steps": 5, "batch_size": 4}, "sampling": {"steps": 2}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
     output = snakemake(folder)
@@ -69,9 +70,10 @@ def test_the_mouth_is_seen_in_every_real_clip(real):
             assert np.isfinite(track["points"]).all()
 
 
-def test_deliverables_have_the_source_size_and_every_frame(real):
+@pytest.mark.parametrize("system", ["diffdub", "diffused_heads"])
+def test_deliverables_have_the_source_size_and_every_frame(real, system):
     for clip in ("WDA_KatieHill_000", "retalking_4_30fps"):
         source = probe(real / f"results/clips/{clip}.mp4")
-        made = probe(real / f"results/videos/diffdub/{clip}--{clip}.mp4")
+        made = probe(real / f"results/videos/{system}/{clip}--{clip}.mp4")
         assert (made.width, made.height, made.frames) == (source.width, source.height, source.frames)
         assert abs(made.audio_duration - made.duration) < 0.07

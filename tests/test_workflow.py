@@ -24,11 +24,12 @@ pytestmark = pytest.mark.slow
 TALKERS = {"plain_balloons": "train", "mirrored_market": "train", "plain_planets": "test", "mirrored_robot": "test"}
 SETTINGS = {
     "clips": "clips.tsv",
-    "systems": ["still", "diffdub"],
+    "systems": ["still", "diffdub", "diffused_heads"],
     "diffdub": {
         "training": {"renderer": {"steps": 12, "batch_size": 4}, "sequence": {"steps": 12}},
         "sampling": {"steps": 2},
     },
+    "diffused_heads": {"training": {"steps": 12, "batch_size": 4}, "sampling": {"steps": 2}},
 }
 
 
@@ -64,6 +65,8 @@ def test_every_kind_of_file_of_the_design_is_there(finished):
             assert (results / made).is_file(), made
     assert (results / "splits/train.txt").read_text().split() == ["plain_balloons", "mirrored_market"]
     assert (results / "models/diffdub/renderer.safetensors").is_file()
+    assert (results / "models/diffused_heads/unet.safetensors").is_file()
+    assert probe(results / "aligned/plain_planets.mp4").frames == probe(results / "clips/plain_planets.mp4").frames
     record = json.loads((results / "models/diffdub/sequence.json").read_text())
     assert (record["preset"], record["steps"]) == ("debug", 12)
     assert (results / "report.html").stat().st_size > 10_000
@@ -83,7 +86,7 @@ def test_the_table_has_a_row_per_system_and_pair(finished):
     own = {f"{clip}--{clip}" for clip in ("plain_planets", "mirrored_robot")}
     crossed = {"plain_planets--mirrored_robot", "mirrored_robot--plain_planets"}
     expected = {("ground_truth", pair) for pair in own}
-    expected |= {(system, pair) for system in ("still", "diffdub") for pair in own | crossed}
+    expected |= {(system, pair) for system in SETTINGS["systems"] for pair in own | crossed}
     assert pairs == expected
     assert len(rows) == len(expected)
 
@@ -96,8 +99,9 @@ def test_the_real_clips_follow_their_own_speech_and_the_held_frame_does_not_move
             assert float(row["mouth_spread"]) < 0.2
 
 
-def test_a_deliverable_is_as_long_as_its_speech_and_says_that_it_is_synthetic(finished):
-    video = finished / "results/videos/diffdub/plain_planets--mirrored_robot.mp4"
+@pytest.mark.parametrize("system", ["diffdub", "diffused_heads"])
+def test_a_deliverable_is_as_long_as_its_speech_and_says_that_it_is_synthetic(finished, system):
+    video = finished / f"results/videos/{system}/plain_planets--mirrored_robot.mp4"
     speech = soundfile.info(finished / "results/audio/mirrored_robot.wav")
     media = probe(video)
     assert media.frames == speech.frames // 640
@@ -105,7 +109,7 @@ def test_a_deliverable_is_as_long_as_its_speech_and_says_that_it_is_synthetic(fi
     with av.open(str(video)) as container:
         assert abs(container.streams.audio[0].duration * container.streams.audio[0].time_base - speech.duration) < 0.07
         assert "synthetic" in str(container.metadata).lower()
-        assert "diffdub" in str(container.metadata).lower()
+        assert system in str(container.metadata).lower()
 
 
 def test_a_rerun_does_nothing(finished):
@@ -119,6 +123,17 @@ def test_a_changed_option_redoes_only_what_depends_on_it(finished, tmp_path):
     assert rules == {"sample_diffdub": 4, "mux_video": 4, "score_pair": 4, "collect_scores": 1, "build_report": 1}
 
 
+def test_where_a_made_face_goes_is_decided_after_it_is_drawn(finished, tmp_path):
+    rules = {}
+    for option, value in (("paste", "nothing"), ("steps", 3)):
+        changed = tmp_path / f"{option}.yaml"
+        changed.write_text(yaml.safe_dump({"diffused_heads": {"sampling": {option: value}}}))
+        rules[option] = planned(finished, "--configfile", str(changed))
+    assert rules["paste"] == {"mux_video": 4, "build_report": 1}
+    assert rules["steps"]["sample_diffused_heads"] == rules["steps"]["mux_video"] == 4
+    assert not {"train_diffused_heads", "align_faces", "sample_diffdub"} & set(rules["steps"])
+
+
 def test_one_more_sequence_step_leaves_the_renderer_alone(finished, tmp_path):
     changed = tmp_path / "changed.yaml"
     changed.write_text(yaml.safe_dump({"diffdub": {"training": {"sequence": {"steps": 13}}}}))
@@ -127,7 +142,8 @@ def test_one_more_sequence_step_leaves_the_renderer_alone(finished, tmp_path):
     assert not {"train_diffdub_renderer", "encode_diffdub_latents", "crop_faces"} & set(rules)
 
 
-def test_a_dubbed_video_is_made_of_any_picture_and_any_speech(finished, tmp_path):
+@pytest.mark.parametrize("system", ["diffdub", "diffused_heads"])
+def test_a_dubbed_video_is_made_of_any_picture_and_any_speech(finished, tmp_path, system):
     """A portrait with a recording: neither is in the clips table."""
     portrait = tmp_path / "por trait's.png"
     with av.open(str(finished / "results/clips/plain_planets.mp4")) as clip:
@@ -135,7 +151,7 @@ def test_a_dubbed_video_is_made_of_any_picture_and_any_speech(finished, tmp_path
     settings = tmp_path / "dub.yaml"
     dub = {"pictures": {"portrait": str(portrait)}, "speech": {"recording": str(HOME / "demo/speech/bakery.flac")}}
     settings.write_text(yaml.safe_dump({"dub": dub, "diffdub": {"sampling": {"mode": "single_portrait"}}}))
-    target = "results/dub/diffdub/portrait--recording.mp4"
+    target = f"results/dub/{system}/portrait--recording.mp4"
     output = snakemake(finished, target, "--configfile", str(settings))
     assert output.returncode == 0, output.stderr[-3000:]
     seconds = soundfile.info(HOME / "demo/speech/bakery.flac").duration

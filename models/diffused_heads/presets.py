@@ -56,7 +56,7 @@ class Preset:
 PRESETS = {
     # 215.75 M parameters, 518 GMAC per network call at 128 x 128.
     "published": Preset(),
-    # 24 M. The residual on the identity frame needs a fraction of the training that noise prediction needs.
+    # 31 M. The residual on the identity frame needs a fraction of the training that noise prediction needs.
     "small": Preset(
         network={"width": 96, "multipliers": (1, 2, 3), "head_width": 48, "out_channels": 3},
         prediction="residual_start",

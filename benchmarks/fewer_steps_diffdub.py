@@ -1,6 +1,6 @@
 """How far few-step sampling is from 20 steps of DDIM, on a trained DiffDub renderer.
 
-    python -m benchmarks.fewer_steps results plain_planets
+    python -m benchmarks.fewer_steps_diffdub results plain_planets
 
 Frames of a clip are drawn from their own lip latents by every sampler and number of steps. The distance is the mean absolute
 difference, in levels of 255, over the painted window.
