@@ -28,7 +28,16 @@ BRIDGE = 3
 _SOURCE = "Soukupová and Čech 2016 (eye aspect ratio); DinoMan/blink-detector, as Diffused Heads used it"
 _SETTINGS = f"a fall of the eye aspect ratio over {FALL} in a frame; up to {BRIDGE} frames without a face interpolated"
 METRICS = tuple(
-    Metric(name, title, unit, "neutral", ("generated landmarks",), definition, _SOURCE, _SETTINGS)
+    Metric(
+        name,
+        title,
+        unit,
+        "neutral",
+        ("generated landmarks",),
+        definition,
+        _SOURCE,
+        _SETTINGS if name == "blinks" else "",
+    )
     for name, title, unit, definition in (
         (
             "blinks",

@@ -17,6 +17,7 @@ from metrics.registry import AFTERWARDS, FROM_FRAMES, METRICS
 from toolkit.files import read_json
 
 LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "scikit-image", "av", "dlib-bin", "jiwer")
+NETWORK_LIBRARIES = ("torch", "python_speech_features")
 REASONS = {
     "reference": "no reference video",
     "generated landmarks": "no face was found in any frame of the generated video",
@@ -84,7 +85,7 @@ def score(given: Given, track: Tracker) -> Scored:
         "openings": _openings(seen),
         "settings": SETTINGS | ({"lip reader": given.transcripts.reader} if given.transcripts else {}),
         "weights": {network: read_json(path.with_suffix(".json")) for network, path in given.weights.items()},
-        "versions": {library: version(library) for library in LIBRARIES},
+        "versions": {name: version(name) for name in (*LIBRARIES, *(NETWORK_LIBRARIES if given.weights else ()))},
     }
     features = [measure.features() for measure in measures.values()]
     return Scored(record, {name: array for found in features for name, array in found.items()})

@@ -47,7 +47,6 @@ METRICS = (
         (),
         "Mean squared difference of consecutive frames. The nearer to the real clip's the better.",
         _PAPER,
-        _SETTINGS,
     ),
     Metric(
         "ofm_published",
@@ -58,7 +57,6 @@ METRICS = (
         "Mean byte of the flow's length, scaled to 0..255 for each pair of frames by itself and coloured: how motion is "
         "spread, not how much there is; 42.7 without any.",
         _SCRIPT,
-        _SETTINGS,
     ),
     Metric(
         "f_mse_published",
@@ -68,7 +66,6 @@ METRICS = (
         (),
         "Mean squared difference of consecutive frames, difference and square modulo 256.",
         _SCRIPT,
-        _SETTINGS,
     ),
 )
 
