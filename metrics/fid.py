@@ -15,6 +15,7 @@ import numpy as np
 
 from metrics.accumulate import Given, Measure, Value
 from metrics.batches import Batches
+from metrics.frechet import RealClips, are_real
 from metrics.metric import Metric, NotComputed
 
 FRAMES = 1
@@ -105,6 +106,6 @@ class Fid(Measure):
         return {"fid_frames": self.taken}
 
 
-def measure(given: Given) -> Fid:
+def measure(given: Given) -> Fid | RealClips:
     """Reads the frames of both sides, each at its own size."""
-    return Fid(given)
+    return RealClips() if are_real(given) else Fid(given)

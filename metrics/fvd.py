@@ -8,6 +8,7 @@ says how long its clips were; here all windows of 16 frames, one after the other
 import numpy as np
 
 from metrics.accumulate import Given, Measure, Value
+from metrics.frechet import RealClips, are_real
 from metrics.metric import Metric, NotComputed
 
 FRAMES = 16
@@ -73,6 +74,6 @@ class Fvd(Measure):
         return {"fvd_windows": len(self.rows["generated"]), "fvd_frames_left_out": len(self._waiting["generated"])}
 
 
-def measure(given: Given) -> Fvd:
+def measure(given: Given) -> Fvd | RealClips:
     """Reads the frames of both sides, each at its own size."""
-    return Fvd(given)
+    return RealClips() if are_real(given) else Fvd(given)

@@ -107,6 +107,14 @@ def test_fvd_of_a_short_clip_is_not_computed_but_of_the_whole_is(weights):
         feed(fvd.Fvd(given, window=None), pictures(8), []).result()
 
 
+@pytest.mark.parametrize("file", [fid, fvd])
+def test_the_real_clips_leave_no_features(file, weights):
+    measure = feed(file.measure(Given("real.mp4", reference="real.mp4", weights=weights)), pictures(20), pictures(20))
+    with pytest.raises(NotComputed, match="which these are"):
+        measure.result()
+    assert measure.features() == {}
+
+
 def test_more_noise_is_farther_from_the_truth(weights):
     """Distances of sets order what is plainly ordered, even by random features."""
     truth, rng = pictures(8), np.random.default_rng(5)
