@@ -174,6 +174,7 @@ def placed_by_hand(wildcards=None) -> list[str]:
     return sorted(str(path) for path in Path("weights/perception").glob("[!.]*") if path.is_file())
 
 
+METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"])
 # Scoring takes a GPU where there can be a network for it.
 SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
 

@@ -11,7 +11,7 @@ rule score_pair:
         speech_opening=lambda wildcards: opening(wildcards.audio),
         video_opening=lambda wildcards: opening(wildcards.video),
         transcripts=transcripts,
-        weights=expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"]),
+        weights=METRIC_WEIGHTS,
     output:
         scores="results/scores/{system}/{video}--{audio}.json",
         features="results/scores/{system}/{video}--{audio}.npz",

@@ -27,23 +27,23 @@ rule fetch_weights:
         "../workflow_scripts/fetch_weights.py"
 
 
-# Weights that are not to be had are no failure: the record says why, and the metric is left out.
+# Weights that are not to be had are no failure: the record says why, and the metric is left out. One job for all networks,
+# since mostly there is nothing to do.
 rule fetch_metric_weights:
     input:
         placed=placed_by_hand,
     output:
-        record="results/weights/perception/{network}.json",
+        records=METRIC_WEIGHTS,
     log:
-        "results/logs/fetch_metric_weights/{network}.log",
+        "results/logs/fetch_metric_weights.log",
     benchmark:
-        "results/benchmarks/fetch_metric_weights/{network}.tsv"
+        "results/benchmarks/fetch_metric_weights.tsv"
     conda:
         "../envs/learning.yaml"
     threads: 1
     resources:
         mem_mb=4000,
     params:
-        network="{network}",
         folder="weights/perception",
         download=config["metrics"]["download"],
     script:

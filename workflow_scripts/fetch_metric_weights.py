@@ -35,7 +35,8 @@ def fetch_metric_weights(record: str | Path, *, network: str, folder: str | Path
             address=partial(address, network) if download else None,
         )
     except InputError as error:
-        logger.warning("%s", error)
+        expected = download or any(Path(folder, name).is_file() for name in PUBLISHED[network].names)
+        logger.log(logging.WARNING if expected else logging.INFO, "%s", error)
         write_json(record, {"network": network, "available": False, "reason": str(error)})
     else:
         write_weights(weights, tensors, {"network": network, "available": True, **source})
@@ -43,4 +44,5 @@ def fetch_metric_weights(record: str | Path, *, network: str, folder: str | Path
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        fetch_metric_weights(snakemake.output.record, **snakemake.params)
+        for record in snakemake.output.records:
+            fetch_metric_weights(record, network=Path(record).stem, **snakemake.params)

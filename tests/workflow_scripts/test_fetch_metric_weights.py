@@ -128,10 +128,11 @@ def test_web_page_in_place_of_the_file(server, content, publish, fetch):
     assert fetch()["available"], "the next run asks again"
 
 
-def test_nobody_is_asked_where_downloading_is_off(server, content, publish, fetch, tmp_path):
+def test_nobody_is_asked_where_downloading_is_off(server, content, publish, fetch, tmp_path, caplog):
     server.files[NAME] = content
     publish(server.address)
     assert "downloading is off" in fetch(download=False)["reason"]
+    assert not caplog.records, "nobody has asked for it, so there is nothing to warn of"
     assert server.requests == []
     place(tmp_path, content)
     assert fetch(download=False)["origin"] == str(tmp_path / "weights/perception" / NAME)
