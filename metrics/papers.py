@@ -8,7 +8,7 @@ tables:
     note: why all of its figures may differ from those measured here
     system: {psnr: 28.18}           # by the metrics' names here
     ground_truth: {lse_d: 6.73}     # what the paper gives for the real videos
-    notes: {psnr: why this one may}
+    notes: {psnr: why this one may, above all}
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,5 +42,5 @@ def _figures(path: Path) -> Iterator[Figure]:
         data = f"{table['data']}; {paper['paper']}, {table['table']}"
         for system, values in ((path.parent.name, table["system"]), (GROUND_TRUTH, table.get("ground_truth", {}))):
             for metric, value in values.items():
-                notes = (table.get("notes", {}).get(metric), table["note"])
-                yield Figure(system, table["kind"], metric, value, data, " ".join(filter(None, notes)))
+                note = table.get("notes", {}).get(metric, table["note"])
+                yield Figure(system, table["kind"], metric, value, data, note)

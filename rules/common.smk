@@ -240,6 +240,18 @@ def scores(wildcards) -> list[str]:
     ]
 
 
+def weight_records(wildcards) -> list[str]:
+    """The records of all weights that generate, but for those in a folder of the user's, which has none."""
+    own = [path for name in config["systems"] if config[name].get("speech") == "sda" for path in encoder_weights(name)]
+    return [str(Path(path).with_suffix(".json")) for path in trained(wildcards) + own if path.startswith("results/")]
+
+
+def hearing() -> dict[str, str]:
+    """The models that hear speech, by the encoder's name."""
+    named = {config[name].get("speech") for name in config["systems"]}
+    return {name: about["model"] for name, about in config["speech"].items() if name in named}
+
+
 def papers(wildcards) -> list[Path]:
     """The figures that papers report of the systems."""
     return [path for name in config["systems"] if (path := system(name).folder / "paper.yaml").is_file()]

@@ -8,9 +8,17 @@ rule build_report:
         scores=scores,
         videos=videos,
         sources=lambda wildcards: [f"results/clips/{pair.split('--')[0]}.mp4" for pair in listed("pairs")],
+        sounds=lambda wildcards: sorted({f"results/audio/{pair.split('--')[1]}.wav" for pair in listed("pairs")}),
+        weights=weight_records,
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
     output:
-        report="results/report.html",
+        report=report("results/report.html", caption="../docs/report/page.rst", category="Page"),
+        plots=report(
+            directory("results/plots"),
+            patterns=["{plot}.svg"],
+            caption="../docs/report/plots.rst",
+            category="Plots",
+        ),
     log:
         "results/logs/build_report.log",
     benchmark:
@@ -22,6 +30,7 @@ rule build_report:
         mem_mb=2000,
     params:
         videos=lambda wildcards, input: players(input.sources, input.videos),
+        encoders=hearing(),
         benchmarks="results/benchmarks",
         max_players=config["report"]["max_players"],
     script:

@@ -40,8 +40,8 @@ rule collect_scores:
         features=lambda wildcards: [path.removesuffix("json") + "npz" for path in scores(wildcards)],
         papers=papers,
     output:
-        metrics="results/metrics.csv",
-        summary="results/summary.csv",
+        metrics=report("results/metrics.csv", caption="../docs/report/metrics.rst", category="Tables"),
+        summary=report("results/summary.csv", caption="../docs/report/summary.rst", category="Tables"),
     log:
         "results/logs/collect_scores.log",
     benchmark:

@@ -1,6 +1,8 @@
-"""The report: the table to look at, with plots, players in step, and what was left out and why, in one HTML file."""
+"""The report: the table to look at, with plots, players in step, and what was left out and why, in one HTML file; and the
+plots as files of their own.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from metrics.report.page import render
@@ -15,15 +17,21 @@ def build_report(
     scores: Sequence[str],
     verdicts: Sequence[str],
     report: str,
+    plots: str,
     *,
     videos: Sequence[dict],
+    sounds: Sequence[str] = (),
+    weights: Sequence[str] = (),
+    encoders: Mapping[str, str] | None = None,
     benchmarks: str | None = None,
     max_players: int = 6,
 ) -> None:
-    """Write `report` from both tables, the scores that they were made of and the verdicts on all inspected clips.
+    """Write `report` from both tables, the scores that they were made of and the verdicts on all inspected clips, and
+    `{metric}_{kind}.svg` into the folder `plots`.
 
     `videos` ({"pair", "system", "path"}) are shown side by side by pair, in their order, for at most `max_players`
-    pairs; `benchmarks` is the folder of Snakemake's benchmark files.
+    pairs; `sounds` are the clips' speech ({clip}.wav); `weights` the records beside the systems' weights; `encoders` the
+    models that hear speech, by name; `benchmarks` is the folder of Snakemake's benchmark files.
     """
     page = render(
         read_metrics(metrics_csv),
@@ -31,10 +39,15 @@ def build_report(
         [read_json(path) for path in scores],
         videos,
         [read_json(path) for path in verdicts],
-        Path(benchmarks) if benchmarks else None,
+        sounds={Path(path).stem: Path(path) for path in sounds},
+        weights=[read_json(path) for path in weights],
+        encoders=encoders,
+        benchmarks=Path(benchmarks) if benchmarks else None,
         max_players=max_players,
     )
-    write_text(report, page)
+    write_text(report, page.html)
+    for name, plot in page.plots:
+        write_text(Path(plots) / f"{name}.svg", plot)
 
 
 if __name__ == "__main__":
@@ -45,5 +58,8 @@ if __name__ == "__main__":
             snakemake.input.scores,
             snakemake.input.verdicts,
             snakemake.output.report,
+            snakemake.output.plots,
+            sounds=snakemake.input.sounds,
+            weights=snakemake.input.weights,
             **snakemake.params,
         )

@@ -22,6 +22,15 @@ for (const table of document.querySelectorAll("table.sortable")) {
   });
 }
 
+// One of many plots: the one that is chosen.
+for (const choice of document.querySelectorAll(".choice")) {
+  const plots = [...choice.querySelectorAll("figure")];
+  const select = choice.querySelector("select");
+  const show = () => plots.forEach((plot, number) => { plot.hidden = number !== Number(select.value); });
+  select.addEventListener("change", show);
+  show(); // a page that is loaded again keeps its choice
+}
+
 // Players: the longest video of a pair is the clock, the others follow it.
 for (const player of document.querySelectorAll(".player")) {
   const videos = [...player.querySelectorAll("video")];

@@ -2,19 +2,28 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jinja2
 import pandas as pd
 from markupsafe import Markup
 
-from metrics.registry import BY_NAME, METRICS
-from metrics.report import sections
+from metrics.papers import GROUND_TRUTH
+from metrics.registry import METRICS
+from metrics.report import making, sections
 from metrics.report.plots import OPENING_SPAN, colours
 from toolkit.timing import FPS
 
 HERE = Path(__file__).parent
+
+
+class Page(NamedTuple):
+    """The page's text, and its plots per metric as (name, SVG)."""
+
+    html: str
+    plots: list[tuple[str, str]]
 
 
 def render(
@@ -23,30 +32,38 @@ def render(
     records: Sequence[dict],
     videos: Sequence[dict],
     verdicts: Sequence[dict] = (),
-    benchmarks: Path | None = None,
     *,
+    sounds: Mapping[str, Path] | None = None,
+    weights: Sequence[dict] = (),
+    encoders: Mapping[str, str] | None = None,
+    benchmarks: Path | None = None,
     max_players: int = 6,
-) -> str:
-    """The page's text.
+) -> Page:
+    """The page.
 
     `table` and `summary` are those of `metrics.tables`, `records` the scores they were made of; `videos` have `pair`,
-    `system` and `path`, in the order of their players; `verdicts` are those of all inspected clips; `benchmarks` is a
-    folder of Snakemake's benchmark files.
+    `system` and `path`, in the order of their players; `verdicts` are those of all inspected clips; `sounds` are clips'
+    speech; `weights` the records of the systems' weights, `encoders` the models that hear speech, by name; `benchmarks` is
+    a folder of Snakemake's benchmark files.
     Every name passes through Jinja's autoescape, and the page allows no script but its own (by its hash).
     """
     script = (HERE / "page.js").read_text(encoding="utf-8")
     colour = colours(list(table["system"].unique()))
-    shown, hidden = sections.players(videos, records, colour, max_players)
+    shown, hidden = sections.players(videos, records, sounds or {}, colour, max_players)
+    papers = sections.papers(summary)
+    bars = sections.bars(summary, table, papers, colour)
     page = {
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": Markup((HERE / "page.css").read_text(encoding="utf-8")),
         "table": table.to_dict("records"),
-        "table_metrics": [metric for metric in METRICS if table[metric.name].notna().any()],
+        "table_metrics": [metric for metric in METRICS if metric.name in table and table[metric.name].notna().any()],
         "systems": colour,
         "tiles": sections.tiles(summary),
-        "summaries": sections.summaries(summary),
-        "bars": sections.bars(summary, table, colour),
+        "summaries": sections.summaries(summary, papers),
+        "papers": papers,
+        "bars": bars,
+        "clip_plots": sections.clips(table, colour),
         "players": shown,
         "hidden_players": hidden,
         "opening_span": OPENING_SPAN,
@@ -55,11 +72,12 @@ def render(
         "unusable": [verdict for verdict in verdicts if not verdict["usable"]],
         "clips": len(verdicts),
         "metrics": METRICS,
-        "stages": sections.stages(benchmarks),
-        "settings": records[0]["settings"] if records else {},
-        "versions": records[0]["versions"] if records else {},
-        "by_name": BY_NAME,
-        "ground_truth": sections.GROUND_TRUTH,
+        "families": sections.FAMILIES,
+        "stages": making.stages(benchmarks),
+        "settings": making.settings(records),
+        "versions": making.versions(records),
+        "weights": making.weights(weights, records, encoders or {}),
+        "ground_truth": GROUND_TRUTH,
     }
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(HERE),
@@ -69,4 +87,5 @@ def render(
         lstrip_blocks=True,
     )
     environment.filters["number"] = sections.number
-    return environment.get_template("page.html.j2").render(page)
+    html = environment.get_template("page.html.j2").render(page)
+    return Page(html, [(f"{plot['metric'].name}_{plot['kind']}", str(plot["svg"])) for plot in bars])

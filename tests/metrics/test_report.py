@@ -71,7 +71,9 @@ def report(results, tmp_path_factory):
     write_text(folder / "benchmarks/collect_scores.tsv", header + "0.5\t0:00:00\t-\t-\n")
     path = folder / "report.html"
     benchmarks = str(folder / "benchmarks")
-    build_report(*tables, results.scores, verdicts, str(path), videos=results.videos, benchmarks=benchmarks)
+    build_report(
+        *tables, results.scores, verdicts, str(path), str(folder / "plots"), videos=results.videos, benchmarks=benchmarks
+    )
     return path
 
 
@@ -136,6 +138,7 @@ def test_only_so_many_players_are_shown(results, report, tmp_path):
         results.scores,
         [],
         str(tmp_path / "report.html"),
+        str(tmp_path / "plots"),
         videos=results.videos,
         max_players=1,
     )
@@ -147,7 +150,7 @@ def test_only_so_many_players_are_shown(results, report, tmp_path):
 def test_a_report_of_nothing_says_so(tmp_path):
     tables = [str(tmp_path / "metrics.csv"), str(tmp_path / "summary.csv")]
     collect_scores([], *tables)
-    build_report(*tables, [], [], str(tmp_path / "report.html"), videos=[])
+    build_report(*tables, [], [], str(tmp_path / "report.html"), str(tmp_path / "plots"), videos=[])
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "No metric could be computed." in page.text
     assert "No videos were given to this report." in page.text

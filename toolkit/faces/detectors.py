@@ -15,6 +15,11 @@ import numpy as np
 from toolkit.errors import InputError
 
 NAMES = ("dlib", "face_alignment")
+LICENCES = {
+    "dlib": "CC0; its 68-point predictor was trained on iBUG 300-W, whose terms exclude commercial use",
+    "face_alignment": "BSD-3-Clause (code), not stated for its weights",
+}
+"""What may be done with each detector's weights."""
 
 
 class Detector(Protocol):
