@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metrics.landmark_distance import at_size
+from tests.random_weights import write_random_weights
 from toolkit.faces.crop import Square, to_crop
 from toolkit.faces.detectors import detector
 from toolkit.faces.similarity import apply
@@ -153,3 +154,16 @@ def test_landmarks_of_any_view_and_picture_size_come_to_the_same_place(aligned, 
         seen = at_size(view.from_clip(clip, frames), (view.size, view.size), (size, size))
         placed = in_crop(seen, frames, (size, size), view=view, crop=crop)
         np.testing.assert_allclose(placed, to_crop(clip, crop.square, 256), atol=1e-9)
+
+
+def test_a_network_that_is_there_measures_and_is_named(clips, tmp_path, portrait):
+    weights = [write_random_weights(name, tmp_path).with_suffix(".json") for name in ("lpips_alex", "inception")]
+    frames = list(portrait(opening(1.0)))[:4]
+    record = scored(clips, tmp_path, frames, "first", "first", weights=weights)
+    assert record["metrics"]["lpips"] > 0
+    assert {name: known["origin"] for name, known in record["weights"].items()} == dict.fromkeys(
+        ("lpips_alex", "inception"), "a seed"
+    )
+    assert "torch" in record["versions"]
+    with np.load(tmp_path / "scores.npz") as features:
+        assert {features[f"fid.{side}"].shape for side in ("generated", "reference")} == {(4, 2048)}
