@@ -9,7 +9,6 @@ import numpy as np
 
 from metrics.frechet import Moments, frechet_distance
 from metrics.metric import NotComputed
-from metrics.papers import GROUND_TRUTH
 from metrics.registry import FILES
 
 FRAMES = {metric.name: file.FRAMES for file in FILES for metric in file.METRICS if metric.of == "set"}
@@ -37,10 +36,9 @@ def set_values(pairs: Iterable[tuple[dict, str | Path]]) -> list[SetValue]:
     groups: dict[tuple[str, str], dict[Path, str]] = {}
     own = {}
     for record, path in pairs:
-        if record["system"] != GROUND_TRUTH:
-            groups.setdefault((record["system"], record["kind"]), {})[Path(path)] = record["video"]
-            if record["kind"] == "self":
-                own[record["system"], record["video"]] = Path(path)
+        groups.setdefault((record["system"], record["kind"]), {})[Path(path)] = record["video"]
+        if record["kind"] == "self":
+            own[record["system"], record["video"]] = Path(path)
     values = []
     for ((system, kind), videos), metric in product(groups.items(), FRAMES):
         sources = {path: own[system, video] for path, video in videos.items() if (system, video) in own}

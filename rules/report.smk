@@ -15,7 +15,8 @@ rule build_report:
         report=report("results/report.html", caption="../docs/report/page.rst", category="Page"),
         plots=report(
             directory("results/plots"),
-            patterns=["{plot}.svg"],
+            patterns=["{metric}_{kind}.svg"],
+            labels={"metric": "{metric}", "speech": "{kind}"},
             caption="../docs/report/plots.rst",
             category="Plots",
         ),

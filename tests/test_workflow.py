@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
 import av
@@ -110,6 +111,16 @@ def test_a_deliverable_is_as_long_as_its_speech_and_says_that_it_is_synthetic(fi
         assert abs(container.streams.audio[0].duration * container.streams.audio[0].time_base - speech.duration) < 0.07
         assert "synthetic" in str(container.metadata).lower()
         assert system in str(container.metadata).lower()
+
+
+def test_snakemakes_own_report_holds_tables_page_and_plots(finished):
+    output = snakemake(finished, "--report", "report.zip")
+    assert output.returncode == 0, output.stderr[-3000:]
+    with zipfile.ZipFile(finished / "report.zip") as archive:
+        names = {Path(name).name: name for name in archive.namelist()}
+        assert {"metrics.csv", "summary.csv", "report.html", "mouth_correlation_self.svg"} <= names.keys()
+        start = archive.read("report/report.html").decode()
+    assert "one honest table" in start  # docs/report/workflow.rst
 
 
 def test_a_rerun_does_nothing(finished):

@@ -47,6 +47,7 @@ function setUp(player, videos) {
   let clock = videos[0];
   let current = 0;
   let playing = false;
+  let rate = 1;
 
   const frames = () => Math.max(1, Math.round(clock.duration * fps) || 1);
 
@@ -98,9 +99,10 @@ function setUp(player, videos) {
     if (clock.ended) return pause();
     show(Math.min(frames() - 1, Math.floor(clock.currentTime * fps + 1e-3)));
     for (const video of videos) {
-      if (!video.ended && !video.seeking && Math.abs(video.currentTime - clock.currentTime) > 1.5 / fps) {
-        go(video, clock.currentTime);
-      }
+      const late = clock.currentTime - video.currentTime;
+      if (video.ended || video.seeking) continue;
+      if (Math.abs(late) > 1.5 / fps) go(video, clock.currentTime);
+      else video.playbackRate = rate * (1 + late); // catches up without a jump
     }
     requestAnimationFrame(follow);
   }
@@ -114,7 +116,8 @@ function setUp(player, videos) {
   }
   slider.addEventListener("input", () => { pause(); seek(Number(slider.value)); });
   player.querySelector("select").addEventListener("change", (event) => {
-    videos.forEach((video) => { video.playbackRate = Number(event.target.value); });
+    rate = Number(event.target.value);
+    videos.forEach((video) => { video.playbackRate = rate; });
   });
 
   const listeners = [...player.querySelectorAll(".listen")];

@@ -12,8 +12,11 @@ from skimage.data import astronaut
 from metrics.accumulate import Given, Landmarks
 from metrics.landmark_distance import at_size
 from metrics.scoring import score
-from toolkit.files import write_json
+from toolkit.files import write_json, write_text
+from toolkit.media.audio import write_audio
 from toolkit.media.writer import write_video
+from workflow_scripts.build_report import build_report
+from workflow_scripts.collect_scores import collect_scores
 
 MOUTH_ROW = 181  # of the portrait below: the line between the lips
 
@@ -96,3 +99,52 @@ def _landmarks(opening, size=256):
     points[:, [62, 66]] = [132, 178]
     points[:, 66, 1] += opening
     return Landmarks(at_size(points, (256, 256), (size, size)), np.ones(len(opening), bool))
+
+
+PAPER = """
+paper: Held (nowhere)
+tables:
+  - {table: Table 9, data: other <s>clips</s>, kind: self, note: a <q>note</q>, system: {psnr: 28.18, niqe: 4.5},
+     ground_truth: {lse_c: 9}}
+  - {table: Table 10, data: more clips, kind: self, note: another script, system: {psnr: 31.5}}
+"""
+TRAINED = {"system": "made_up", "stage": "net", "preset": "debug", "steps": 12, "seed": 3, "clips": ["a", "b"]}
+FETCHED = {"system": "made_up", "stage": "other", "origin": "https://example.org/<em>.pt", "licence": "CC <u>BY</u>"}
+
+
+@pytest.fixture(scope="session")
+def report(results):
+    """The report of the small results folder, for all players; beside it both tables and a folder of plots."""
+    folder = results.folder
+    tables = [str(folder / "metrics.csv"), str(folder / "summary.csv")]
+    write_text(folder / "still/paper.yaml", PAPER)
+    collect_scores(results.scores, *tables, papers=[folder / "still/paper.yaml"])
+    verdicts, weights = [], []
+    for clip, problem in (("good", None), ("bad", "no <u>face</u> in 80 % of its frames")):
+        verdict = {"clip": clip, "video": f"{clip}.mov", "usable": problem is None, "problem": problem}
+        verdicts.append(folder / f"{clip}.json")
+        write_json(verdicts[-1], verdict | {"remedy": "Cut it"})
+    for record in (TRAINED, FETCHED):
+        weights.append(folder / f"{record['stage']}.json")
+        write_json(weights[-1], record | {"sha256": "ab" * 32})
+    header = "s\th:m:s\tmax_rss\tmax_vms\n"
+    write_text(folder / "benchmarks/score_pair/still/a--a.tsv", header + "2.5\t0:00:02\t300.5\t-\n")
+    write_text(folder / "benchmarks/score_pair/still/b--b.tsv", header + "3.5\t0:00:03\t-\t-\n")
+    write_text(folder / "benchmarks/collect_scores.tsv", header + "0.5\t0:00:00\t-\t-\n")
+    sound = folder / "audio/$clip_b$.wav"
+    sound.parent.mkdir()
+    write_audio(sound, np.random.default_rng(0).uniform(-0.5, 0.5, 640 * FRAMES).astype(np.float32))
+    path = folder / "report.html"
+    build_report(
+        *tables,
+        results.scores,
+        verdicts,
+        str(path),
+        str(folder / "plots"),
+        videos=results.videos,
+        sounds=[str(sound)],
+        weights=weights,
+        encoders={"hubert": "somebody/hubert"},
+        benchmarks=str(folder / "benchmarks"),
+    )
+    return path

@@ -1,23 +1,22 @@
-"""The report of a small real folder, read as a browser reads it, and in a browser where there is one."""
+"""The report of a small real folder, read as a browser reads it."""
 
-import json
 import math
 import re
-import shutil
-import subprocess
+import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
+import numpy as np
 import pytest
+import soundfile
 
-from metrics.registry import METRICS
-from metrics.report.sections import number
-from toolkit.files import read_json, write_json, write_text
+from metrics.registry import BY_NAME, METRICS
+from metrics.report import making
+from metrics.report.sections import FAMILIES, family, loudness, number
+from metrics.tables import read_summary
+from toolkit.files import read_json
 from workflow_scripts.build_report import build_report
 from workflow_scripts.collect_scores import collect_scores
 
-FRAMES = 36  # of the small folder's videos
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 VOID = {"meta", "link", "input", "br", "path", "use"}
 
 
@@ -49,35 +48,6 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def report(results, tmp_path_factory):
-    """The report's path, for all players."""
-    folder = tmp_path_factory.mktemp("report")
-    tables = [str(folder / "metrics.csv"), str(folder / "summary.csv")]
-    collect_scores(results.scores, *tables)
-    verdicts = []
-    for clip, problem in (("good", None), ("bad", "no <u>face</u> in 80 % of its frames")):
-        verdict = {
-            "clip": clip,
-            "video": f"{clip}.mov",
-            "usable": problem is None,
-            "problem": problem,
-            "remedy": "Cut it",
-        }
-        verdicts.append(folder / f"{clip}.json")
-        write_json(verdicts[-1], verdict)
-    header = "s\th:m:s\tmax_rss\tmax_vms\n"
-    write_text(folder / "benchmarks/score_pair/still/a--a.tsv", header + "2.5\t0:00:02\t300.5\t-\n")
-    write_text(folder / "benchmarks/score_pair/still/b--b.tsv", header + "3.5\t0:00:03\t-\t-\n")
-    write_text(folder / "benchmarks/collect_scores.tsv", header + "0.5\t0:00:00\t-\t-\n")
-    path = folder / "report.html"
-    benchmarks = str(folder / "benchmarks")
-    build_report(
-        *tables, results.scores, verdicts, str(path), str(folder / "plots"), videos=results.videos, benchmarks=benchmarks
-    )
-    return path
-
-
-@pytest.fixture(scope="module")
 def page(report):
     return Page(report.read_text(encoding="utf-8"))
 
@@ -94,8 +64,9 @@ def test_names_cannot_inject_markup(page, report):
     assert "<script>alert(1)</script>" in page.text  # as letters
     assert "no <i>reference</i>" in page.text
     assert "no <u>face</u> in 80 % of its frames" in page.text
-    assert not page.all("i")
-    assert not page.all("u")
+    for text in ("https://example.org/<em>.pt", "CC <u>BY</u>", "other <s>clips</s>", "a <q>note</q>"):
+        assert text in page.text
+    assert not {"i", "u", "em", "s", "q"} & {name for name, _ in page.elements}
     assert "$clip_b$" in page.text  # a dollar sign starts no formula in a plot
     policy = page.all("meta")[1]["content"]
     assert "default-src 'none'" in policy
@@ -112,6 +83,88 @@ def test_every_metric_is_defined_and_every_value_shown(page, results):
         for value in read_json(path)["metrics"].values():
             assert any(math.isclose(value, cell, rel_tol=1e-5, abs_tol=1e-5) for cell in shown)
     assert [a["data-value"] for a in page.all("td")[-8:]] == ["1", "0.5", "0.5", "", "2", "6.0", "3.0", "300.5"]
+
+
+def test_what_papers_report_is_marked_and_explained(page):
+    marked = [attributes for name, attributes in page.elements if attributes.get("class") == "paper"]
+    links = [attributes for attributes in marked if "href" in attributes]
+    assert [link["href"] for link in links] == [
+        "#paper-1",
+        "#paper-2",
+    ]  # of NIQE and LSE-C nothing was computed beside it
+    assert links[0]["title"] == "other <s>clips</s>; Held (nowhere), Table 9. a <q>note</q>"
+    rows = [a["id"] for a in page.all("tr") if a.get("id", "").startswith("paper-")]
+    assert rows == [f"paper-{n}" for n in range(1, len(rows) + 1)]
+    assert len(rows) == 4
+    assert len(marked) == 1 + len(links) + len(rows)  # the word itself, cells, rows
+    assert "paper 28.18" in page.text
+    assert "more clips; Held (nowhere), Table 10" in page.text
+
+
+def test_means_have_their_intervals(page, report):
+    summary = read_summary(report.parent / "summary.csv").set_index(["system", "kind", "metric"])
+    row = summary.loc["<b>bold</b>", "self", "ssim"]
+    assert row["low"] <= row["mean"] <= row["high"]
+    assert f"{number(row['low'])} to {number(row['high'])}" in page.text
+
+
+def test_the_weights_are_listed_with_their_licences(page):
+    for text in (
+        "made_up, net",
+        "trained here: preset debug, 12 steps on 2 clips, seed 3",
+        "made_up, other",
+        "somebody/hubert",
+        "ab" * 32,
+    ):
+        assert text in page.text
+
+
+def test_measuring_networks_and_detectors_have_licences_too():
+    records = [
+        {"settings": {"detector": "dlib"}, "weights": {"eye": {"origin": "a.pt", "sha256": "1", "licence": "MIT"}}},
+        {"settings": {"detector": "face_alignment"}, "weights": {"eye": {"origin": "a.pt", "sha256": "1"}}},
+    ]
+    rows = {row["name"]: row for row in making.weights([], records, {})}
+    assert list(rows) == ["eye", "dlib", "face_alignment"]
+    assert rows["eye"]["licence"] == "not stated"  # the last record speaks
+    assert "300-W" in rows["dlib"]["licence"]
+
+
+def test_settings_that_differ_are_all_told():
+    records = [{"settings": {"view": view, "opening": f"{n}.json", "psnr": "x"}} for n, view in enumerate("aabbaa")]
+    found = making.settings(records)
+    assert found == {"view": "a · b", "opening": "6 of them, one or more a pair"}
+
+
+def test_every_metric_belongs_to_a_family():
+    expected = ("psnr", "f_lmd", "fid", "mouth_correlation", "niqe")
+    assert tuple(family(BY_NAME[name]) for name in expected) == FAMILIES
+    assert family(BY_NAME["lse_c"]) == family(BY_NAME["wer"]) == FAMILIES[3]
+
+
+def test_every_plot_is_a_file_of_its_own(page, report):
+    files = sorted((report.parent / "plots").glob("*.svg"))
+    bars = [a for a in page.all("svg") if "mean and interval per system" in a["aria-label"]]
+    assert len(files) == len(bars)
+    assert {"psnr_self.svg", "mouth_correlation_crossed.svg"} <= {path.name for path in files}
+    for path in files:
+        assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+
+
+def test_the_clip_by_clip_plots_show_every_pair(page):
+    plots = [a for a in page.all("svg") if a["aria-label"].endswith(": every pair")]
+    assert len(plots) == len([a for a in page.all("option") if a["value"].isdigit() and "." not in a["value"]]) - 4
+    assert "PSNR, own speech: every pair" in {a["aria-label"] for a in plots}
+
+
+def test_loudness_is_one_value_a_frame(tmp_path):
+    samples = np.repeat([0.0, 0.5, 0.25], 640).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="PCM_16")
+    assert loudness(tmp_path / "a.wav") == pytest.approx([0, 0.5, 0.25], abs=1e-4)
+
+
+def test_loudness_stands_behind_the_opening_where_the_sound_is_known(page):
+    assert page.text.count("loudness of the speech") == 2  # of the two pairs with that clip's speech
 
 
 def test_each_pair_has_its_players_and_the_track_of_its_mouth(page, results):
@@ -162,130 +215,3 @@ def test_a_report_of_nothing_says_so(tmp_path):
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text
-
-
-# In a browser
-
-DRIVE = """
-<script>
-const wait = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-window.addEventListener("load", async () => {
-  const facts = {};
-  try {
-    const player = document.querySelector(".player"), videos = [...player.querySelectorAll("video")];
-    for (let i = 0; i < 100 && videos.some((video) => video.readyState < 2); i++) await wait(50);
-    player.scrollIntoView();
-    const output = player.querySelector("output");
-    const key = (name) => player.dispatchEvent(new KeyboardEvent("keydown", { key: name, bubbles: true }));
-    facts.durations = videos.map((video) => video.duration);
-    facts.start = output.textContent;
-    player.querySelector("[data-do=forward]").click();
-    key("ArrowRight");
-    facts.stepped = output.textContent;
-    key("ArrowLeft");
-    facts.back = output.textContent;
-    while (videos.some((video) => video.seeking)) await wait(20);
-    facts.times = videos.map((video) => video.currentTime.toFixed(3));
-    key("ArrowRight");
-    key("ArrowLeft");
-    player.querySelector("[data-do=play]").click();
-    await wait(900);
-    facts.playing = videos.every((video) => !video.paused && video.currentTime > 0.2);
-    facts.apart = Math.max(...videos.map((video) => Math.abs(video.currentTime - videos[0].currentTime)));
-    key(" ");
-    facts.paused = videos.every((video) => video.paused);
-    facts.cursor = parseFloat(player.querySelector(".cursor").style.left) > 6;
-    player.querySelector(".listen").click();
-    facts.heard = videos.map((video) => !video.muted);
-    const table = document.querySelector("#pairs table");
-    const psnr = [...table.tHead.rows[0].cells].findIndex((cell) => cell.textContent.includes("PSNR"));
-    const heading = table.tHead.rows[0].cells[psnr];
-    const column = () => [...table.tBodies[0].rows].map((row) => row.cells[psnr].dataset.value);
-    heading.querySelector("button").click();
-    facts.descending = column();
-    facts.sort = heading.getAttribute("aria-sort");
-    heading.querySelector("button").click();
-    facts.ascending = column();
-    const slow = document.documentElement;
-    facts.overflow = slow.scrollWidth - slow.clientWidth;
-  } catch (error) {
-    facts.error = String(error.stack);
-  }
-  fetch("http://127.0.0.1:PORT", { method: "POST", mode: "no-cors", body: JSON.stringify(facts) });
-});
-</script></body>"""
-
-
-def browser(page, folder, *options):
-    """The command that opens a page in Chromium, without a window and with no errand of its own in the network."""
-    quiet = ("background-networking", "component-update", "sync", "quic", "gpu")
-    return [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--no-first-run",
-        *(f"--disable-{part}" for part in quiet),
-        "--autoplay-policy=no-user-gesture-required",
-        f"--user-data-dir={folder}",
-        "--enable-logging=stderr",
-        "--v=0",
-        *options,
-        page.as_uri(),
-    ]
-
-
-def facts_from(report, folder):
-    """What the driving script finds out in the page, in real time, as it reports to a server of ours."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.server.facts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        server.timeout, server.facts = 60, None
-        html = report.read_text(encoding="utf-8")
-        html = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", html)  # lets the driving script in
-        driven = folder / "driven.html"
-        write_text(driven, html.replace("</body>", DRIVE.replace("PORT", str(server.server_port))))
-        command = browser(driven, folder / "profile", "--window-size=500,800", "--remote-debugging-port=0")
-        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            server.handle_request()
-        finally:
-            running.terminate()
-            running.wait(30)
-    return server.facts
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_players_and_tables_work_in_a_browser(report, tmp_path):
-    facts = facts_from(report, tmp_path)
-    assert facts, "the page did not answer"
-    assert "error" not in facts, facts
-    assert facts["durations"] == pytest.approx([FRAMES / 25] * 3)
-    assert [facts["start"], facts["stepped"], facts["back"]] == [f"{n} / {FRAMES}" for n in (1, 3, 2)]
-    assert set(facts["times"]) == {"0.060"}  # the middle of the second frame
-    assert facts["playing"]
-    assert facts["paused"]
-    assert facts["apart"] < 0.08
-    assert facts["cursor"]
-    assert facts["heard"] == [True, False, False]
-    known = sorted(float(value) for value in facts["ascending"] if value)
-    assert [float(value) for value in facts["ascending"] if value] == known
-    assert facts["descending"] == [*reversed(facts["ascending"][: len(known)]), *facts["ascending"][len(known) :]]
-    assert facts["sort"] == "descending"
-    assert facts["overflow"] == 0  # wide tables scroll by themselves, a phone's page does not
-
-
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-def test_the_page_as_it_stands_logs_no_error(report, tmp_path):
-    shot = f"--screenshot={tmp_path / 'page.png'}"
-    command = browser(report, tmp_path / "profile", shot, "--window-size=1280,900")
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert (tmp_path / "page.png").stat().st_size > 20_000
-    assert "CONSOLE" not in run.stderr
