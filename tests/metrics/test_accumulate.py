@@ -23,3 +23,20 @@ def test_a_mean_of_nothing_is_no_number():
     mean.update(BLACK, BLACK)
     with pytest.raises(NotComputed, match="all 1 frames are equal"):
         mean.result()
+
+
+def test_frames_without_a_value_are_left_out_and_counted():
+    def brightness(reference, generated):
+        if generated.max() == 0:
+            raise NotComputed("a black frame")
+        return float(generated.mean())
+
+    mean = FrameMean("brightness", brightness)
+    for frame in (BLACK, BLACK + 10, BLACK, BLACK + 30):
+        mean.update(frame, None)
+    assert mean.result() == {"brightness": 20}
+    assert mean.counts() == {"frames_without_brightness": 2}
+    nothing = FrameMean("brightness", brightness)
+    nothing.update(BLACK, None)
+    with pytest.raises(NotComputed, match="a black frame"):
+        nothing.result()

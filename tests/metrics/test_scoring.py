@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metrics.accumulate import Given, Landmarks, Transcripts
+from metrics.accumulate import Given, Landmarks, Measure, Transcripts
 from metrics.frames import ComparedFrames, resized, track_enlarged
 from metrics.registry import METRICS
 from metrics.scoring import score
@@ -154,6 +154,15 @@ def test_no_face_at_all_leaves_the_landmark_metrics_out(video):
     assert record["counts"]["frames_without_face"] == FRAMES
 
 
+def test_landmarks_that_are_known_are_not_tracked_again(video):
+    def never(frames):
+        raise AssertionError("tracked")
+
+    record = scored(video(), never, landmarks=landmarks(OPENING), reference=video(), speech_opening=OPENING)
+    assert record["metrics"]["mouth_correlation"] == pytest.approx(1)
+    assert record["counts"]["frames"] == FRAMES
+
+
 def test_faces_that_never_meet_leave_the_distances_out(video):
     generated, reference = landmarks(OPENING, 256), landmarks(OPENING)
     generated.ok[::2], reference.ok[1::2] = False, False
@@ -182,6 +191,21 @@ def test_each_video_is_decoded_once_and_frame_by_frame(video, monkeypatch):
     frames = ComparedFrames(generated, reference)
     next(iter(frames))
     assert (frames.frames, frames.compared) == (1, 1)
+
+
+def test_only_measures_of_pairs_see_the_generated_frame_resized(video):
+    class Sizes(Measure):
+        def __init__(self):
+            self.seen = []
+
+        def update(self, generated, reference):
+            self.seen.append((generated.shape[0], None if reference is None else reference.shape[0]))
+
+    paired, single = Sizes(), Sizes()
+    for _ in ComparedFrames(video(size=32), video(frames=20), [paired], [single]):
+        pass
+    assert paired.seen == [(64, 64)] * 20
+    assert single.seen == [(32, 64)] * 20 + [(32, None)] * (FRAMES - 20)
 
 
 def test_resizing_takes_area_means_when_shrinking_and_lines_when_growing():
