@@ -15,7 +15,7 @@ class Recipe:
     steps          optimiser steps
     warmup         steps over which the learning rate rises to `learning_rate`
     decay          share of the steps, at the end, over which it falls to zero
-    stairs         times, evenly spread, at which it falls to four fifths
+    stairs         how often it falls to four fifths: every steps // stairs steps
     weight_decay   of AdamW, which at zero is Adam
     ema_warmup     the running average forgets faster at the start (models/training.py)
     """
@@ -41,7 +41,7 @@ class Recipe:
         """Share of the learning rate at a step."""
         rising = (step + 1) / self.warmup if self.warmup else 1.0
         falling = (self.steps - step) / (self.decay * self.steps) if self.decay else 1.0
-        stairs = 0.8 ** (step * self.stairs // self.steps)
+        stairs = 0.8 ** (step // max(self.steps // self.stairs, 1)) if self.stairs else 1.0
         return min(rising, stairs, falling)
 
     def course(self) -> dict:

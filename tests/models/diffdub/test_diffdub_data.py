@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
+from small_clips import frame_numbers
 
 from models.diffdub import window
 from models.diffdub.data import RendererData, SequenceData, speech_window
@@ -15,11 +16,6 @@ from toolkit.files import write_npy
 
 SIZE = 64
 PRESET = RendererPreset(size=SIZE)
-
-
-def frame_numbers(images: torch.Tensor) -> np.ndarray:
-    """Which frames of `make_clip` pictures (n, 3, h, w) show, by their brightness."""
-    return np.round((images.mean(dim=(1, 2, 3)).numpy() * 127.5 + 127.5 - 8) / 4).astype(int)
 
 
 def test_target_and_reference_are_two_frames_with_a_face(make_clip):

@@ -11,7 +11,7 @@ from models.checkpoints import read_weights, write_weights
 from models.diffdub.data import RendererData
 from models.diffdub.encoding import encode
 from models.diffdub.presets import RENDERER
-from models.diffdub.recipes import RECIPES, Recipe
+from models.diffdub.recipes import RECIPES
 from models.diffdub.sampling import load
 from models.diffdub.training import RendererTraining, SequenceTraining, task
 from models.training import fit
@@ -64,12 +64,6 @@ def test_every_learnable_tensor_learns(make_clip, with_latents, silent):
         job.module.training_step(job.data.batch(np.random.default_rng(0), 4), 0).backward()
         idle = [name for name, value in job.module.named_parameters() if value.requires_grad and value.grad is None]
         assert not idle
-
-
-def test_rate_rises_holds_and_falls():
-    recipe = Recipe(steps=100, batch_size=1, warmup=10, decay=0.4)
-    assert [recipe.rate(step) for step in (0, 4, 9, 60)] == pytest.approx([0.1, 0.5, 1, 1])
-    assert [recipe.rate(step) for step in (80, 99, 100)] == pytest.approx([0.5, 0.025, 0])
 
 
 @pytest.mark.parametrize("stage", ["renderer", "sequence"])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.diffusion import cosine_schedule, linear_schedule, spaced, stride_counts, trailing
+from models.diffusion import cosine_schedule, linear_schedule, rounded, spaced, stride_counts, trailing
 from models.diffusion.schedule import at
 from toolkit.errors import InputError
 
@@ -63,9 +63,73 @@ def test_trailing_ends_at_the_last_step_whatever_the_count(count):
     assert steps.diff().float().std() < 1 if count > 2 else True
 
 
-def test_trailing_refuses_more_steps_than_there_are():
-    with pytest.raises(InputError, match="1001 sampling steps"):
-        trailing(linear_schedule(), 1001)
+@pytest.mark.parametrize("count", [2, 3, 6, 7, 19, 100, 200, 777, 1000])
+def test_rounded_runs_evenly_from_the_first_to_the_last_step(count):
+    whole = cosine_schedule()
+    kept = rounded(whole, count)
+    assert len(kept) == count
+    assert (kept.steps[0], kept.steps[-1]) == (0, 999)
+    np.testing.assert_allclose(kept.steps, np.linspace(0, 999, count), rtol=0, atol=0.5 + 1e-9)
+    torch.testing.assert_close(kept.alphas_cumprod, whole.alphas_cumprod[kept.steps], rtol=1e-7, atol=0)
+
+
+def test_rounded_goes_half_to_even():
+    """A stride of 55.5, whose every other step lies half way."""
+    assert rounded(cosine_schedule(), 19).steps.tolist()[:8] == [0, 56, 111, 166, 222, 278, 333, 388]
+
+
+def test_all_steps_keep_the_betas():
+    whole = cosine_schedule()
+    torch.testing.assert_close(rounded(whole, 1000).betas, whole.betas, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6])
+def test_few_steps_have_finite_tables(count):
+    """In float32, as published, the last beta is 1 and nothing is left of the image: NaN follows."""
+    schedule = rounded(cosine_schedule(), count)
+    assert schedule.betas.float()[-1] == 1
+    assert (schedule.betas < 1).all()
+    tables = ("sqrt_recip_alphas_cumprod", "sqrt_recipm1_alphas_cumprod", "posterior_log_variance")
+    for name in (*tables, "posterior_start", "posterior_current", "posterior_variance"):
+        table = getattr(schedule, name)
+        assert table.shape == (count,)
+        assert table.float().isfinite().all(), name
+    assert schedule.steps[-1] == 999
+
+
+@pytest.mark.parametrize("function", [rounded, trailing])
+@pytest.mark.parametrize("count", [0, -1, 1001])
+def test_a_count_out_of_range_is_refused(function, count):
+    with pytest.raises(InputError, match=f"{count} sampling steps") as error:
+        function(cosine_schedule(), count)
+    assert "1 to 1000" in error.value.remedy
+
+
+@pytest.mark.parametrize("schedule", [rounded(cosine_schedule(), 25), linear_schedule()], ids=["spaced", "linear"])
+@pytest.mark.parametrize("position", [1, 9, 24])
+def test_posterior_is_the_product_of_two_gaussians(schedule, position):
+    """q(x_{t-1} | x_t, x_0) is q(x_t | x_{t-1}) times q(x_{t-1} | x_0), measured on a fine grid of x_{t-1}."""
+    start, x = 0.7, -0.4
+    beta, before = schedule.betas[position].item(), schedule.alphas_cumprod_prev[position].item()
+    grid = np.linspace(-9, 9, 1_000_001)
+    exponent = -((x - (1 - beta) ** 0.5 * grid) ** 2) / beta - (grid - before**0.5 * start) ** 2 / (1 - before)
+    weight = np.exp((exponent - exponent.max()) / 2)
+    weight /= weight.sum()
+    mean = (weight * grid).sum()
+    variance = (weight * (grid - mean) ** 2).sum()
+    factors = schedule.posterior_start[position].item(), schedule.posterior_current[position].item()
+    assert factors[0] * start + factors[1] * x == pytest.approx(mean, abs=1e-9)
+    assert schedule.posterior_variance[position].item() == pytest.approx(variance, rel=1e-6)
+    assert schedule.posterior_log_variance[position].item() == pytest.approx(np.log(variance), abs=1e-6)
+
+
+def test_the_first_step_back_ends_at_the_image():
+    schedule = cosine_schedule()
+    assert (schedule.posterior_start[0], schedule.posterior_current[0]) == (pytest.approx(1), 0)
+    assert schedule.posterior_variance[0] == 0
+    assert (
+        schedule.posterior_log_variance[0] == schedule.posterior_log_variance[1] == schedule.posterior_variance[1].log()
+    )
 
 
 def test_noisy_mixes_each_sample_at_its_own_step():
