@@ -9,7 +9,7 @@ import pandas as pd
 from metrics.registry import BY_NAME
 from toolkit.faces.detectors import LICENCES
 
-MOST_VALUES = 4
+MOST_VALUES = 3
 """Values of one setting that are listed; a setting that every pair has its own of is only counted."""
 
 
