@@ -37,6 +37,7 @@ METRICS = tuple(
         definition,
         _SOURCE,
         _SETTINGS if name == "blinks" else "",
+        pooled=unit == "1/s",
     )
     for name, title, unit, definition in (
         (
@@ -49,7 +50,8 @@ METRICS = tuple(
             "blink_duration",
             "Blink duration",
             "s",
-            "Median time from where the eye begins to close to where it is open again.",
+            "Median time from where the eye begins to close to where it is open again; the summary is over clips with a "
+            "blink, not over all blinks.",
         ),
         ("blinks_published", "Blinks, as published", "1/s", "Blinks as blink-detector limits them, which loses some."),
         (

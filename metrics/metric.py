@@ -16,6 +16,7 @@ class Metric:
 
     needs     what must be there for a value: keys of `scoring.REASONS`, or names of networks whose weights it takes
     settings  what the score's record says of how it was computed, where that could have been otherwise
+    pooled    the summary's mean weighs each pair by its frames: events a second are those of all over the seconds of all
     of        "pair": each pair has a value, the summary their mean; "set": a distance of two sets, in the summary alone
     """
 
@@ -27,6 +28,7 @@ class Metric:
     definition: str
     source: str
     settings: str = ""
+    pooled: bool = False
     of: Literal["pair", "set"] = "pair"
 
     @property

@@ -31,8 +31,9 @@ def metrics_table(records: Iterable[dict]) -> pd.DataFrame:
 def summary_table(table: pd.DataFrame, sets: Iterable[SetValue] = (), figures: Iterable[Figure] = ()) -> pd.DataFrame:
     """A row per system, kind of pair and metric.
 
-    mean, std           over pairs; the sample's standard deviation, empty for a single value. Of a metric of sets, `mean`
-                        is its value and the spread is empty
+    mean, std           over pairs, the mean of pooled metrics (blinks a second) by their frames; the sample's standard
+                        deviation, empty for a single value. Of a metric of sets, `mean` is its value and the spread is
+                        empty
     low, high           bootstrap 95 % interval of the mean over clips, empty for a single clip and for metrics of sets
     count, frames       pairs with a value and the frames of their videos; of a metric of sets what it saw
     left_out            pairs for which the metric could not be computed; one without any value has an empty mean
@@ -60,17 +61,20 @@ def summary_table(table: pd.DataFrame, sets: Iterable[SetValue] = (), figures: I
     return pd.DataFrame(rows, columns=[*columns, "paper", "paper_data", "paper_note"])
 
 
-def interval(values: Sequence[float], clips: Sequence[str]) -> tuple[float, float]:
-    """Bootstrap 95 % interval (percentiles) of the mean of values, seeded; (nan, nan) for fewer than two clips.
+def interval(
+    values: Sequence[float], clips: Sequence[str], weights: Sequence[float] | None = None
+) -> tuple[float, float]:
+    """Bootstrap 95 % interval (percentiles) of the weighted mean of values, seeded; (nan, nan) for fewer than two clips.
 
     What is drawn anew are clips with all of their values: those of one clip are alike, and no evidence of their own.
     """
-    by_clip = pd.Series(values).groupby(list(clips)).agg(["sum", "count"])
+    weights = np.ones(len(values)) if weights is None else np.asarray(weights, float)
+    by_clip = pd.DataFrame({"sum": np.asarray(values) * weights, "weight": weights}).groupby(list(clips)).sum()
     if len(by_clip) < 2:
         return np.nan, np.nan
     found = bootstrap(
-        (by_clip["sum"].to_numpy(), by_clip["count"].to_numpy()),
-        lambda sums, counts, axis: sums.sum(axis) / counts.sum(axis),
+        (by_clip["sum"].to_numpy(), by_clip["weight"].to_numpy()),
+        lambda sums, weights, axis: sums.sum(axis) / weights.sum(axis),
         paired=True,
         vectorized=True,
         n_resamples=RESAMPLES,
@@ -83,9 +87,10 @@ def interval(values: Sequence[float], clips: Sequence[str]) -> tuple[float, floa
 
 def _of_pairs(pairs: pd.DataFrame, name: str) -> dict:
     pairs = pairs[pairs[name].notna()]
-    values = pairs[name].astype(float)
-    low, high = interval(values, pairs["video"])
-    numbers = {"mean": values.mean(), "std": values.std(), "low": low, "high": high}
+    values, weights = pairs[name].astype(float), pairs["frames"] if BY_NAME[name].pooled else np.ones(len(pairs))
+    low, high = interval(values, pairs["video"], weights)
+    mean = np.average(values, weights=weights) if len(pairs) else np.nan
+    numbers = {"mean": mean, "std": values.std(), "low": low, "high": high}
     return {**numbers, "count": len(pairs), "frames": int(pairs["frames"].sum())}
 
 

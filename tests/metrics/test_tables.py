@@ -122,6 +122,15 @@ def test_the_interval_is_over_clips_and_not_over_pairs():
     assert alone[1] - alone[0] < 0.6 * (once[1] - once[0])
 
 
+def test_blinks_a_second_are_those_of_all_over_the_seconds_of_all():
+    long = record("zebra", "a", "a", blinks=0.1, psnr=20.0) | {"counts": {"frames": 1000}}
+    short = record("zebra", "b", "b", blinks=1.0, psnr=30.0) | {"counts": {"frames": 250}}
+    summary = summary_table(metrics_table([long, short])).set_index("metric")
+    assert summary.loc["blinks", "mean"] == pytest.approx((4 + 10) / 50)
+    assert summary.loc["psnr", "mean"] == pytest.approx(25)
+    assert summary.loc["blinks", ["low", "high"]].tolist() == pytest.approx([0.1, 1.0])
+
+
 def test_one_clip_has_no_interval():
     assert np.isnan(interval([1.0, 2.0], ["a", "a"])).all()
     assert np.isnan(interval([], [])).all()
