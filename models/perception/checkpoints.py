@@ -42,7 +42,11 @@ _TORCH = "https://download.pytorch.org/models"
 _PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
 _TORCH_FIDELITY = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0"
 _I3D = "https://drive.usercontent.google.com/download?id=1fBNl3TS0LA5FEhZv5nMGJs2_7qQmvTmh&export=download&confirm=t"
-_BASICSR = "https://files.pythonhosted.org/packages/source/b/basicsr"
+_BASICSR = (
+    "https://files.pythonhosted.org/packages/86/41/00a6b000f222f0fa4c6d9e1d6dcc9811a374cabb8abb9d408b77de39648c"
+)
+
+_NIQE_MEMBER = "niqe_pris_params.npz"
 
 PUBLISHED = {
     "syncnet": PublishedFile(
@@ -80,7 +84,7 @@ PUBLISHED = {
     ),
     "niqe": PublishedFile(
         _BASICSR,
-        ("basicsr-1.4.2.tar.gz", "niqe_pris_params.npz"),
+        ("basicsr-1.4.2.tar.gz", _NIQE_MEMBER),
         licence="Apache-2.0 (of BasicSR; the numbers are those of the LIVE laboratory's release)",
     ),
 }
@@ -91,7 +95,6 @@ _ELSEWHERE = {
     "weights-inception-2015-12-05-6726825d.pth": f"{_TORCH_FIDELITY}/weights-inception-2015-12-05-6726825d.pth",
 }
 
-_NIQE_MEMBER = "niqe_pris_params.npz"
 _NIQE_SHA256 = "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296"
 _NIQE_SHAPES = {"mu_pris_param": (1, 36), "cov_pris_param": (36, 36), "gaussian_window": (7, 7)}
 
