@@ -48,7 +48,8 @@ def metric_bars(
     axes.hlines(places, means["low"], means["high"], color=INK, linewidth=1)
     for ends in (means["low"], means["high"]):
         axes.plot(ends, places, "|", color=INK, markersize=7)
-    axes.plot(values["value"], [place_of[s] for s in values["system"]], ".", color=INK, alpha=0.45, markersize=4)
+    faint = min(0.45, 10 * len(means) / max(1, len(values)))  # many dots would hide the whiskers
+    axes.plot(values["value"], [place_of[s] for s in values["system"]], ".", color=INK, alpha=faint, markersize=4)
     reported = [(value, place_of[system]) for system, value in papers if system in place_of]
     axes.plot(*zip(*reported, strict=True) or ([], []), "D", color=INK, fillstyle="none", markersize=6)
     axes.axvline(0, color=INK, linewidth=0.8)
@@ -145,5 +146,13 @@ def _svg(figure: Figure, title: str) -> Markup:
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # one page holds many plots, and an id may stand once
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
+    svg = re.sub(r'<g clip-path="[^"]*">(\s*<use [^>]*/>){2,}', _styled_once, svg)
+    svg = re.sub(r"\n\s+", "\n", svg)
     label = Markup('<svg role="img" aria-label="{}" ').format(title)
     return Markup(svg.replace("<svg ", label, 1))
+
+
+def _styled_once(marks: re.Match) -> str:
+    """The marks of one series with their common style on the group: thousands of pairs are as many marks."""
+    style = re.search(r' style="[^"]*"', marks[0])[0]
+    return marks[0].replace(style, "").replace("<g", f"<g{style}", 1)
