@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import av
 import numpy as np
 
 from metrics.accumulate import Given, Landmarks
@@ -28,11 +29,13 @@ SUFFIXES = (".mp4", ".mov", ".mkv", ".avi", ".webm")
 
 @dataclass(frozen=True)
 class Video:
-    """A video at 25 frames a second, and its sound as a wav file if it has any; `note` says what was done to it."""
+    """A video at 25 frames a second, and its sound as a wav file if it has any; `note` says what was done to it, `frames`
+    how many its container promises, None where it does not say."""
 
     path: Path
     sound: Path | None
     note: str
+    frames: int | None
 
     def samples(self) -> np.ndarray | None:
         """(samples,) float32 at 16 kHz."""
@@ -100,14 +103,8 @@ class Folders:
     def __init__(
         self, references: Path, work: Path, track: Tracker, weights: Mapping[str, Path], reasons: Mapping[str, str]
     ) -> None:
-        self.paths, self.work, self.track, self.weights, self.reasons = (
-            videos(references),
-            work,
-            track,
-            weights,
-            reasons,
-        )
-        self._numbers = count()
+        self.paths, self.work, self.track = videos(references), work, track
+        self.weights, self.reasons = weights, reasons
         self._references: dict[str, Reference] = {}
 
     def real(self, pairs: list[Pair]) -> list[Pair]:
@@ -126,17 +123,24 @@ class Folders:
                 yield pair.names | record, features
             except InputError as error:
                 logger.error("left out: %s", error)
+            except av.error.FFmpegError as error:
+                logger.error("left out: %s, or the real video: damaged (%s)", pair.path, error.strerror)
             done()
 
     def score(self, pair: Pair) -> Scored:
         """One pair's score; `InputError` where a video of it is missing or cannot be read."""
+        picture = self.reference(pair.video)
+        if pair.path == self.paths[pair.video]:
+            return self._score(pair, picture, landmarks=picture.landmarks)
+        with TemporaryDirectory(dir=self.work) as folder:
+            return self._score(pair, video(pair.path, Path(folder)))
+
+    def _score(self, pair: Pair, made: Video, landmarks: Landmarks | None = None) -> Scored:
         picture, speaker = self.reference(pair.video), self.reference(pair.audio)
-        own, truth = pair.video == pair.audio, pair.system == GROUND_TRUTH
-        made = picture if truth else self.video(pair.path)
-        heard = made if made.sound else speaker
+        own, heard = pair.video == pair.audio, made if made.sound else speaker
         given = Given(
             made.path,
-            landmarks=picture.landmarks if truth else None,
+            landmarks=landmarks,
             reference=picture.path if own else None,
             reference_landmarks=picture.landmarks if own else None,
             speech_opening=speaker.opening,
@@ -147,6 +151,8 @@ class Folders:
         )
         record, features = score(given, self.track)
         origin = "none" if heard.sound is None else "the generated video's" if heard is made else "the real video's"
+        if made.frames and record["counts"]["frames"] < made.frames:
+            logger.warning("%s: only %d of %d frames can be read", pair.path, record["counts"]["frames"], made.frames)
         notes = {"generated video": made.note, "reference video": picture.note, "sound": origin}
         return Scored(record | {"settings": record["settings"] | notes}, features)
 
@@ -155,25 +161,30 @@ class Folders:
         if name not in self.paths:
             raise InputError(name, "the reference folder has no video of this name", "Give both the same name")
         if name not in self._references:
-            video = self.video(self.paths[name])
-            landmarks = track_enlarged(read_frames(video.path), self.track)
+            folder = self.work / f"real{len(self._references)}"
+            folder.mkdir(exist_ok=True)
+            real = video(self.paths[name], folder)
+            landmarks = track_enlarged(read_frames(real.path), self.track)
             try:
                 opening = opening_track(*landmarks)
             except NotComputed:
                 opening = None
-            self._references[name] = Reference(**vars(video), landmarks=landmarks, opening=opening)
+            self._references[name] = Reference(**vars(real), landmarks=landmarks, opening=opening)
         return self._references[name]
 
-    def video(self, path: Path) -> Video:
-        """A video as it is where it has 25 frames a second, else resampled by its time stamps, without loss."""
-        media, name = probe(path), f"{next(self._numbers)}"
-        if not media.has_video:
-            raise InputError(path, "it has no video track", "Give a video")
-        seen, zero, note = path, media.video_start, "as it is"
-        if media.fps != FPS:
-            seen, note = self.work / f"{name}.mp4", f"resampled from {media.fps:g} frames a second, without loss"
-            zero = resample_video(path, seen, crf=0).zero
-        sound = self.work / f"{name}.wav" if media.has_audio else None
-        if sound:
-            extract_audio(path, sound, zero=zero)
-        return Video(seen, sound, note)
+
+def video(path: Path, folder: Path) -> Video:
+    """A video as it is where it has 25 frames a second, else resampled by its time stamps, without loss, into `folder`,
+    which takes its sound too."""
+    media = probe(path)
+    if not media.has_video:
+        raise InputError(path, "it has no video track", "Give a video")
+    seen, zero, note, frames = path, media.video_start, "as it is", media.frames
+    if media.fps != FPS:
+        frames = None
+        seen, note = folder / "video.mp4", f"resampled from {media.fps:g} frames a second, without loss"
+        zero = resample_video(path, seen, crf=0).zero
+    sound = folder / "sound.wav" if media.has_audio else None
+    if sound:
+        extract_audio(path, sound, zero=zero)
+    return Video(seen, sound, note, frames)

@@ -40,6 +40,10 @@ def scored(tmp_path_factory, portrait):
     run(target(folder / "made/two/ann.mp4", slower, f="mp4", vcodec="libx264"), folder)
     (folder / "made/two/bob.mp4").write_bytes(b"no video")
     write_video(folder / "made/two/carl.mp4", portrait(opening(1)))
+    whole = bytearray((folder / "ann.mp4").read_bytes())
+    damaged = slice(len(whole) * 6 // 10, len(whole) * 9 // 10)
+    whole[damaged] = np.random.default_rng(0).bytes(len(whole[damaged]))
+    (folder / "made/two/ann--bob.mp4").write_bytes(whole)
     command = [sys.executable, "-m", "metrics", "--reference", folder / "real", "--generated", folder / "made"]
     result = subprocess.run([*command, "--output", folder / "out.csv"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
@@ -86,6 +90,7 @@ def test_the_records_say_what_was_done_to_each_video(scored):
 def test_what_cannot_be_used_is_named_and_the_rest_finished(scored):
     assert "two/bob.mp4" in scored[1]
     assert "carl: the reference folder has no video of this name" in scored[1]
+    assert "two/ann--bob.mp4, or the real video: damaged" in scored[1]
     assert "Traceback" not in scored[1]
     assert "100%" in scored[1]
 
