@@ -101,8 +101,8 @@ function setUp(player, videos) {
     for (const video of videos) {
       const late = clock.currentTime - video.currentTime;
       if (video.ended || video.seeking) continue;
-      if (Math.abs(late) > 1.5 / fps) go(video, clock.currentTime);
-      else video.playbackRate = rate * (1 + late); // catches up without a jump
+      if (Math.abs(late) > 5 / fps) go(video, clock.currentTime);
+      else video.playbackRate = rate * (1 + 3 * late); // catches up without a jump, which would cost more
     }
     requestAnimationFrame(follow);
   }
