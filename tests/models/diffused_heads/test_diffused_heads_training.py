@@ -1,0 +1,178 @@
+"""Diffused Heads' training stage: published settings, options, first losses, and that it learns."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from models.checkpoints import write_weights
+from models.diffused_heads.losses import LIPS, VARIATIONAL
+from models.diffused_heads.presets import PRESETS
+from models.diffused_heads.recipes import RECIPES
+from models.diffused_heads.training import FrameTraining, task
+from models.training import fit
+from toolkit.errors import InputError
+
+# The debug network as the published one predicts: noise and its variance.
+PUBLISHED_FORM = replace(PRESETS["debug"], prediction="noise", network={**PRESETS["debug"].network, "out_channels": 6})
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """Training steps outside a trainer have nobody to log to; what they would log is kept."""
+    logged = {}
+    monkeypatch.setattr(FrameTraining, "log", lambda self, name, value: logged.update({name: value}))
+    monkeypatch.setattr(FrameTraining, "log_dict", lambda self, values: logged.update(values))
+    return logged
+
+
+def test_published_training_is_plain_adam_on_stairs():
+    """Diffused Heads specification, section 6."""
+    recipe = RECIPES["published"]
+    assert (recipe.learning_rate, recipe.weight_decay, recipe.batch_size) == (5e-5, 0, 10)
+    assert (recipe.ema_decay, recipe.gradient_clip, recipe.precision) == (0, None, "32-true")
+    assert recipe.stairs == 18
+    assert recipe.rate(0) == 1
+    assert 5e-5 * recipe.rate(recipe.steps - 1) == pytest.approx(9e-7, rel=0.01)
+    assert (VARIATIONAL, LIPS, recipe.lip_weight) == (1e-4, 0.2, 0.2)
+    assert (recipe.identity, recipe.lips) == ("random", "target")
+    assert (recipe.motion_blurred, recipe.motion_noise, recipe.motion_dropped) == (False, 0, 0)
+
+
+def test_published_training_sees_every_step_and_sampling_a_hundred():
+    published = PRESETS["published"]
+    assert published.schedule().steps.tolist() == list(range(1000))
+    assert (published.steps, published.sampler, published.prediction) == (100, "ancestral", "noise")
+    kept = published.schedule(published.steps).steps
+    assert (len(kept), kept[0], kept[-1]) == (100, 0, 999)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_has_a_network_and_a_recipe(name):
+    preset = PRESETS[name]
+    with torch.device("meta"):
+        network = preset.build(160)
+        picture, t = torch.zeros(2, 3, preset.size, preset.size), torch.zeros(2, dtype=torch.long)
+        answer = network(picture, t, picture, torch.cat([picture, picture], dim=1), torch.zeros(2, 5, 160))
+    assert answer.shape == (2, 6 if name == "published" else 3, preset.size, preset.size)
+    assert RECIPES[name].steps > 0
+
+
+def test_options_override_the_recipe(make_clip):
+    options = {
+        "steps": 7,
+        "batch_size": 3,
+        "learning_rate": 0.5,
+        "precision": "bf16-mixed",
+        "identity": "first",
+        "lips": "identity",
+        "motion_blurred": True,
+        "motion_noise": 0.0,
+        "motion_dropped": 0.0,
+        "speech_pooling": "mean",
+    }
+    job = task("unet", "debug", options, [make_clip("a", 4)])
+    assert (job.steps, job.batch_size, job.precision) == (7, 3, "bf16-mixed")
+    assert job.module.configure_optimizers()["optimizer"].param_groups[0]["initial_lr"] == 0.5
+    recipe = job.data.recipe
+    assert (recipe.identity, recipe.lips, recipe.motion_blurred) == ("first", "identity", True)
+    assert recipe.motion_noise == recipe.motion_dropped == 0
+    assert job.data.audio_width == job.module.network.audio_width == 80
+    names = ("identity", "lips", "motion_noise", "speech_pooling", "learning_rate")
+    assert {name: job.settings[name] for name in names} == {name: options[name] for name in names}
+
+
+def test_without_options_the_recipe_holds(make_clip):
+    clip = make_clip("a", 4)
+    job = task("unet", "debug", {"steps": None, "identity": None, "motion_noise": None}, [clip])
+    assert job.data.recipe == RECIPES["debug"]
+    assert job.module.network.audio_width == 160  # two rows of mel a frame, end to end
+    assert set(job.files) == {clip.crop, clip.transform, clip.speech}
+
+
+def test_first_loss_of_noise_prediction(make_clip, silent):
+    """A fresh network's last convolution is zero, so it foretells no noise: unit error everywhere, lips included."""
+    torch.manual_seed(0)
+    module = FrameTraining(PUBLISHED_FORM, RECIPES["published"], 160)
+    data = task("unet", "debug", {}, [make_clip("a", 10)]).data
+    loss = module.training_step(data.batch(np.random.default_rng(0), 32), 0)
+    assert silent["simple"].item() == pytest.approx(1, rel=0.02)
+    assert silent["lips"].item() == pytest.approx(1, rel=0.1)
+    assert silent["variational"] > 0
+    parts = silent["simple"] + 1e-4 * silent["variational"] + 0.2 * silent["lips"]
+    assert loss.item() == silent["loss"].item() == pytest.approx(parts.item())
+    assert not silent["simple"].requires_grad
+
+
+def test_first_loss_of_the_residual_is_how_far_the_identity_is(make_clip, silent):
+    job = task("unet", "debug", {}, [make_clip("a", 10)])
+    batch = job.data.batch(np.random.default_rng(0), 32)
+    job.module.training_step(batch, 0)
+    wanted = ((batch["target"] - batch["identity"]) ** 2).mean()
+    assert silent["simple"].item() == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_the_lip_weight_is_the_recipes(make_clip, silent):
+    batch = task("unet", "debug", {}, [make_clip("a", 10)]).data.batch(np.random.default_rng(0), 4)
+    found = []
+    for weight in (0.0, 3.0):
+        torch.manual_seed(0)
+        module = FrameTraining(PUBLISHED_FORM, replace(RECIPES["debug"], lip_weight=weight), 160)
+        found.append(module.training_step(batch, 0).item())
+    assert found[1] - found[0] == pytest.approx(3 * silent["lips"].item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("preset", [PUBLISHED_FORM, PRESETS["debug"]], ids=["noise", "residual"])
+def test_every_learnable_tensor_learns(make_clip, silent, preset):
+    """A tensor without a gradient stalls data-parallel training."""
+    module = FrameTraining(preset, RECIPES["debug"], 160)
+    batch = task("unet", "debug", {}, [make_clip("a", 6)]).data.batch(np.random.default_rng(0), 4)
+    module.training_step(batch, 0).backward()
+    assert not [name for name, value in module.named_parameters() if value.grad is None]
+
+
+def test_training_starts_from_given_weights(make_clip, tmp_path):
+    given = {name: value + 1 for name, value in PRESETS["debug"].build(160).state_dict().items()}
+    write_weights(tmp_path / "start.safetensors", given, {})
+    clip, options = make_clip("a", 4), {"initial": str(tmp_path / "start.safetensors")}
+    job = task("unet", "debug", options, [clip])
+    assert job.settings["initial"] == options["initial"]
+    for name, value in job.module.network.state_dict().items():
+        assert torch.equal(value, given[name])
+    with pytest.raises(InputError, match="audio_embed"):
+        task("unet", "debug", options | {"speech_pooling": "mean"}, [clip])
+
+
+def test_training_learns_one_clip(make_clip, tmp_path):
+    """Frames that brighten from the first: who answers with the mean difference keeps 0.22 of the loss."""
+    options = {"steps": 45, "batch_size": 4, "identity": "first", "motion_noise": 0.0, "motion_dropped": 0.0}
+    job = task("unet", "debug", options, [make_clip("a", 12)])
+    batch = job.data.batch(np.random.default_rng(1), 32)
+
+    def loss() -> float:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            return job.module(batch).item()
+
+    before = loss()
+    weights = fit(job, tmp_path, seed=0, accelerator="cpu")
+    assert weights.keys() == PRESETS["debug"].build(160).state_dict().keys()
+    assert loss() < 0.15 * before
+
+
+@pytest.mark.parametrize("form", ["published", "debug"])
+def test_the_published_path_trains_too(make_clip, tmp_path, monkeypatch, form):
+    """Noise with its variance, no running average: the weights that come back are those of the last step."""
+    monkeypatch.setitem(PRESETS, "tiny", PUBLISHED_FORM if form == "published" else PRESETS["debug"])
+    monkeypatch.setitem(RECIPES, "tiny", RECIPES[form])
+    job = task("unet", "tiny", {"steps": 3, "batch_size": 2}, [make_clip("a", 6)])
+    start = {name: value.clone() for name, value in job.module.network.state_dict().items()}
+    last = {}
+    job.module.on_train_batch_end = lambda *_: last.update(
+        {name: value.detach().clone() for name, value in job.module.network.named_parameters()}
+    )
+    weights = fit(job, tmp_path, seed=0, accelerator="cpu")
+    assert all(value.isfinite().all() for value in weights.values())
+    assert any(not torch.equal(weights[name], start[name]) for name in start)
+    assert all(torch.equal(weights[name], last[name]) for name in last) == (form == "published")
