@@ -8,9 +8,22 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.system import Clip
+from toolkit.errors import InputError
+from toolkit.log import logger
 from toolkit.media.frames import FrameReader, read_frames
 
 MEMORY = 2**30  # bytes of pictures that are kept in memory; a larger set is decoded as it is drawn
+
+
+def with_faces(clips: Sequence[Clip], least: int = 2) -> tuple[list[Clip], list[np.ndarray]]:
+    """The clips that show a face in `least` frames or more, and the numbers of those frames; InputError where none does."""
+    usable = [(clip, np.flatnonzero(clip.ok)) for clip in clips]
+    kept = [(clip, seen) for clip, seen in usable if len(seen) >= least]
+    if len(kept) < len(usable):
+        logger.warning("%d clips with fewer than %d frames with a face are left out", len(usable) - len(kept), least)
+    if not kept:
+        raise InputError("training clips", f"none has {least} frames with a face", "Give other clips")
+    return [clip for clip, _ in kept], [seen for _, seen in kept]
 
 
 class Pictures:

@@ -10,10 +10,9 @@ from torch import Tensor
 from models.diffdub import window
 from models.diffdub.augmentation import augment
 from models.diffdub.presets import RendererPreset
-from models.pictures import MEMORY, Pictures, to_tensor
+from models.pictures import MEMORY, Pictures, to_tensor, with_faces
 from models.system import Clip
 from toolkit.errors import InputError
-from toolkit.log import logger
 
 FEATURE_SLACK = 5  # feature frames by which speech may miss its 2 frames per picture
 
@@ -25,22 +24,13 @@ class RendererData:
     """
 
     def __init__(self, clips: Sequence[Clip], preset: RendererPreset, *, augmented: bool, memory: int = MEMORY) -> None:
-        size = preset.size
-        usable = [(clip, np.flatnonzero(clip.ok)) for clip in clips]
-        self.size, self.augmented = size, augmented
-        self.clips = [clip for clip, seen in usable if len(seen) >= 2]
-        self.seen = [seen for _, seen in usable if len(seen) >= 2]
-        if len(self.clips) < len(usable):
-            logger.warning(
-                "%d clips with fewer than two frames with a face are left out", len(usable) - len(self.clips)
-            )
-        if not self.clips:
-            raise InputError("training clips", "none has two frames with a face", "Give other clips")
+        self.clips, self.seen = with_faces(clips)
+        self.size, self.augmented = preset.size, augmented
         self.keep = window.WINDOWS[preset.window].keep
         self.points = [clip.points for clip in self.clips]
         self.sizes = [clip.size for clip in self.clips]
         self.ends = np.cumsum([len(seen) for seen in self.seen])
-        self.pictures = Pictures(self.clips, size, window.resize_frame, memory)
+        self.pictures = Pictures(self.clips, preset.size, window.resize_frame, memory)
 
     def __len__(self) -> int:
         """Frames that can be drawn."""

@@ -10,12 +10,10 @@ from models.diffused_heads.conditioning import blurred, motion_numbers, motion_p
 from models.diffused_heads.presets import Preset
 from models.diffused_heads.recipes import Recipe
 from models.diffused_heads.speech import embeddings
-from models.pictures import MEMORY, Pictures, to_tensor
+from models.pictures import MEMORY, Pictures, to_tensor, with_faces
 from models.system import Clip
-from toolkit.errors import InputError
 from toolkit.faces.crop import resize
 from toolkit.faces.geometry import MOUTH
-from toolkit.log import logger
 
 
 class FrameData:
@@ -28,15 +26,7 @@ class FrameData:
     def __init__(
         self, clips: Sequence[Clip], preset: Preset, recipe: Recipe, pooling: str, *, memory: int = MEMORY
     ) -> None:
-        usable = [(clip, np.flatnonzero(clip.ok)) for clip in clips]
-        self.clips = [clip for clip, seen in usable if len(seen) >= 2]
-        self.seen = [seen for _, seen in usable if len(seen) >= 2]
-        if len(self.clips) < len(usable):
-            logger.warning(
-                "%d clips with fewer than two frames with a face are left out", len(usable) - len(self.clips)
-            )
-        if not self.clips:
-            raise InputError("training clips", "none has two frames with a face", "Give other clips")
+        self.clips, self.seen = with_faces(clips)
         self.preset, self.recipe = preset, recipe
         self.lips = [clip.points[:, MOUTH] * np.float32(preset.size / clip.size) for clip in self.clips]
         self.speech = [

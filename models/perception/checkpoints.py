@@ -42,9 +42,7 @@ _TORCH = "https://download.pytorch.org/models"
 _PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
 _TORCH_FIDELITY = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0"
 _I3D = "https://drive.usercontent.google.com/download?id=1fBNl3TS0LA5FEhZv5nMGJs2_7qQmvTmh&export=download&confirm=t"
-_BASICSR = (
-    "https://files.pythonhosted.org/packages/86/41/00a6b000f222f0fa4c6d9e1d6dcc9811a374cabb8abb9d408b77de39648c"
-)
+_BASICSR = "https://files.pythonhosted.org/packages/86/41/00a6b000f222f0fa4c6d9e1d6dcc9811a374cabb8abb9d408b77de39648c"
 
 _NIQE_MEMBER = "niqe_pris_params.npz"
 

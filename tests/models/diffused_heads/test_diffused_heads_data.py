@@ -164,7 +164,7 @@ def test_clips_with_fewer_than_two_faces_are_left_out(make_clip, caplog):
     assert [clip.name for clip in data.clips] == ["a"]
     assert "2 clips" in caplog.text
     assert set(frame_numbers(data.batch(np.random.default_rng(0), 40)["target"])) == set(range(5))
-    with pytest.raises(InputError, match="two frames with a face"):
+    with pytest.raises(InputError, match="none has 2 frames with a face"):
         FrameData(clips[1:], PRESET, Recipe(steps=1, batch_size=1), "mean")
 
 
