@@ -117,22 +117,27 @@ def load(
     """
     device = torch.device(device) if device is not None else devices.device()
     tensors = read_weights(weights["unet"])
-    network = PRESETS[preset].build(**_settings(tensors, preset), **_heads(options))
+    network = PRESETS[preset].build(**_settings(tensors, preset, weights["unet"]), **_heads(tensors, options))
     load_weights(network, tensors, weights["unet"])
     network.eval().requires_grad_(False)
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     return DiffusedHeads(network.to(device, memory_format=layout), preset, options)
 
 
-def _settings(tensors: Mapping[str, Tensor], preset: str) -> dict:
+def _settings(tensors: Mapping[str, Tensor], preset: str, path: Path) -> dict:
     """The network's arguments that follow from its weights: all of a published network's, the width of speech of ours."""
     if preset == "published":
-        return describe(tensors)
+        return describe(tensors, subject=path)
     return {"audio_width": tensors["audio_embed.0.weight"].shape[1] // (2 * REACH + 1)}
 
 
-def _heads(options: dict) -> dict:
+def _heads(tensors: Mapping[str, Tensor], options: dict) -> dict:
     """The network's arguments for the number of heads, where the options name it."""
-    if options["heads"]:
-        return {"heads": options["heads"], "head_width": None}
-    return {"head_width": options["head_width"]} if options["head_width"] else {}
+    name = "heads" if options["heads"] else "head_width"
+    if not options[name]:
+        return {}
+    for channels in {len(value) for tensor, value in tensors.items() if tensor.endswith("proj_out.weight")}:
+        if channels % options[name]:
+            problem = f"{options[name]} do not divide the {channels} channels of an attention block"
+            raise InputError(f"sampling: {name}", problem, "Choose a divisor, or null for what the preset has")
+    return {"heads": None, "head_width": None, name: options[name]}

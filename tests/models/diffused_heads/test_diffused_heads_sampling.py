@@ -153,7 +153,7 @@ def test_long_clips_are_warned_of_where_nothing_holds_them(weights, make_clip, c
     request = Request(make_clip("long one", 1), np.zeros((2 * length, 80), np.float32), length)
     with caplog.at_level(logging.WARNING, logger="talkflow"):
         next(sampler.together([request], 0))
-    assert caplog.text.count("long one: 226 frames; beyond 225") == warned
+    assert caplog.text.count(f"long one: {length} frames; beyond 225") == warned
 
 
 @pytest.mark.parametrize(("chosen", "expected"), [(0, 0), (3, 3), (4, 4), (50, 4)])
@@ -214,10 +214,22 @@ def test_published_settings_are_read_from_the_weights(published, make_clip):
     assert np.stack(made).shape == (1, 128, 128, 3)
 
 
+def test_weights_of_ours_are_no_published_ones(weights):
+    with pytest.raises(InputError, match=r"unet\.safetensors.* is no network of Diffused Heads"):
+        load(weights, "published", OPTIONS, "cpu")
+
+
 @pytest.mark.parametrize(("options", "heads"), [({"heads": 4}, 4), ({"head_width": 32}, 2), ({}, 1)])
 def test_heads_that_no_tensor_shows_are_an_option(published, options, heads):
     sampler = load(published, "published", OPTIONS | options, "cpu")
     assert sampler.network.middle_block[1].heads == heads
+
+
+@pytest.mark.parametrize("option", ["heads", "head_width"])
+def test_heads_that_do_not_divide_the_channels_are_refused(weights, option):
+    with pytest.raises(InputError, match="5 do not divide the 64 channels") as error:
+        load(weights, "debug", OPTIONS | {option: 5}, "cpu")
+    assert error.value.subject == f"sampling: {option}"
 
 
 def test_our_presets_take_the_heads_too(weights):

@@ -113,6 +113,23 @@ def test_first_loss_of_the_residual_is_how_far_the_identity_is(make_clip, silent
     assert silent["simple"].item() == pytest.approx(wanted.item(), rel=1e-5)
 
 
+def test_the_network_sees_the_target_under_noise_of_its_step(make_clip, silent):
+    """A network that answers zero has the mean square of the noise as its loss; that noise is what x shows beyond the target."""
+    module = FrameTraining(PUBLISHED_FORM, RECIPES["published"], 160)
+    batch = task("unet", "debug", {}, [make_clip("a", 10)]).data.batch(np.random.default_rng(0), 32)
+    given = []
+    module.network.register_forward_pre_hook(lambda network, arguments: given.extend(arguments))
+    module.training_step(batch, 0)
+    x, t, identity, motion, audio = given
+    assert t.unique().numel() > 25
+    assert 0 <= t.min() < t.max() < 1000
+    alpha_bar = module.schedule.alphas_cumprod[t][:, None, None, None]
+    noise = (x - alpha_bar.sqrt() * batch["target"]) / (1 - alpha_bar).sqrt()
+    assert noise.square().mean().item() == pytest.approx(silent["simple"].item(), rel=1e-3)
+    for name, value in {"identity": identity, "motion": motion, "audio": audio}.items():
+        assert torch.equal(value, batch[name])
+
+
 def test_the_lip_weight_is_the_recipes(make_clip, silent):
     batch = task("unet", "debug", {}, [make_clip("a", 10)]).data.batch(np.random.default_rng(0), 4)
     found = []

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 
-from models.diffusion import noise_for
+from models.diffusion import generator_for, noise_for
 
 
 def test_noise_is_standard_normal():
@@ -26,6 +26,13 @@ def test_noise_neither_uses_nor_moves_the_global_generator():
     torch.manual_seed(5)
     assert torch.equal(after, torch.rand(1))
     assert torch.equal(first, noise_for(3, "ünïcode", 7, (4,)))
+
+
+def test_a_generator_gives_that_noise_first_and_then_goes_on():
+    generator = generator_for(3, "clip", 7)
+    first, then = (torch.randn(8, generator=generator) for _ in range(2))
+    assert torch.equal(first, noise_for(3, "clip", 7, (8,)))
+    assert not torch.equal(first, then)
 
 
 def test_noise_is_the_same_in_another_process():
