@@ -41,7 +41,7 @@ RECIPES = {
         motion_dropped=0.3,
     ),
     "debug": Recipe(
-        steps=400,
+        steps=250,
         batch_size=16,
         learning_rate=2e-3,
         decay=0.4,
