@@ -1,5 +1,7 @@
 """The aligned view, on a clip of the astronaut portrait that turns, grows and wanders as is known."""
 
+import logging
+
 import cv2
 import numpy as np
 import pytest
@@ -166,7 +168,7 @@ def test_what_lies_outside_the_frame_is_black(portrait, tmp_path):
 def test_a_first_frame_that_shows_no_frontal_face_is_named(portrait, tmp_path, caplog):
     film(tmp_path, portrait, [sway(frame) for frame in range(10)])
     align(tmp_path)
-    assert not caplog.records
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
     with np.load(tmp_path / "landmarks.npz") as arrays:
         squeezed = arrays["points"] * [0.5, 1]
         write_npz(tmp_path / "landmarks.npz", points=squeezed, ok=arrays["ok"])
