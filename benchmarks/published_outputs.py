@@ -28,7 +28,7 @@ LOWER = {"psnr_lower": ("PSNR, lower half ↑", psnr), "ssim_lower": ("SSIM, low
 
 def lower_halves(real: Path, made: Path) -> dict[str, float]:
     """PSNR and SSIM of the lower halves of the frames, mean over frames; equal frames left out of PSNR."""
-    pairs = zip(read_frames(real), read_frames(made), strict=False)
+    pairs = zip(read_frames(real), read_frames(made), strict=False)  # over the shorter one's length
     values = [
         [measure(*(frame[len(frame) // 2 :] for frame in pair)) for _, measure in LOWER.values()] for pair in pairs
     ]

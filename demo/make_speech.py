@@ -147,7 +147,7 @@ def tracks(phonemes: list[tuple[float, str]], seconds: float) -> tuple[np.ndarra
     for (start, name), end in zip(phonemes, starts[1:], strict=True):
         letters = symbols(name)
         bounds = np.linspace(start, end, len(letters) + 1)
-        for letter, begin, stop in zip(letters, bounds, bounds[1:], strict=False):
+        for letter, begin, stop in zip(letters, bounds[:-1], bounds[1:], strict=True):
             span = slice(round(begin * fine), round(stop * fine))
             opening[span] = OPENING.get(letter, CONSONANT_OPENING)
             roundness[span] = ROUNDNESS.get(letter, 0.0)

@@ -64,7 +64,7 @@ class DiffusedHeads:
             stabilise=self.options["stabilise"],
         )
         for made in images:
-            yield from zip(order, to_pixels(made), strict=False)
+            yield from zip(order[: len(made)], to_pixels(made), strict=True)  # the longest clips stand first
 
     def call(self, x: Tensor, t: Tensor, identity: Tensor, motion: Tensor, audio: Tensor) -> Tensor:
         """The network in the precision that the options name."""

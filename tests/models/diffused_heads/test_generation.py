@@ -114,7 +114,7 @@ def clips(names: str, drawing: Drawing, lengths: list[int]) -> dict[str, torch.T
     identity = torch.stack([torch.randn(SHAPE, generator=generator_for(1, name, 0)) for name in names])
     made = {name: [] for name in names}
     for images in generate(toy, drawing, identity, speech, noise, lengths):
-        for name, image in zip(names, images, strict=False):
+        for name, image in zip(names[: len(images)], images, strict=True):
             made[name].append(image)
     return {name: torch.stack(images) for name, images in made.items()}
 
