@@ -21,6 +21,7 @@ METRICS = (
         "Share of the upright edges whose width is below what the eye takes for blur, mean over frames.",
         "Narvekar and Karam 2011; own code after the cpbd package 1.0.7",
         settings="the frame that is scored (face crop or whole frame) in grey, as decoded; Canny of scikit-image on 0..255",
+        size_dependent=True,
     ),
 )
 

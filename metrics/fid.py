@@ -41,6 +41,7 @@ METRICS = (
         "Heusel et al. 2017; torchmetrics 1.9's preprocessing, TensorFlow's Inception of 2015-12-05",
         settings=f"299×299 bilinear with antialiasing, (x - 128)/128; {_FRAMES}",
         of="set",
+        size_dependent=True,
     ),
     Metric(
         "fid_pytorch_fid",
@@ -52,6 +53,7 @@ METRICS = (
         "Heusel et al. 2017; pytorch-fid 0.3's preprocessing, TensorFlow's Inception of 2015-12-05",
         settings=f"299×299 bilinear without antialiasing, 2x/255 - 1; {_FRAMES}",
         of="set",
+        size_dependent=True,
     ),
 )
 

@@ -30,6 +30,7 @@ METRICS = (
         settings="windows of 16 frames, stride 16, an incomplete last one left out; shorter side to 224 bilinearly "
         "without antialiasing, centre crop, -1..1",
         of="set",
+        size_dependent=True,
     ),
 )
 

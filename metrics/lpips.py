@@ -26,6 +26,7 @@ METRICS = tuple(
         f"(v0.1), mean over frames.{remark}",
         "Zhang et al. 2018; own network, weights as published",
         settings=f"{trunk}, v0.1, frames at the reference's size, scaled to -1..1",
+        size_dependent=True,
     )
     for name, title, trunk, remark in (
         ("lpips", "LPIPS", "AlexNet", ""),

@@ -18,6 +18,9 @@ class Metric:
     settings  what the score's record says of how it was computed, where that could have been otherwise
     pooled    the summary's mean weighs each pair by its frames: events a second are those of all over the seconds of all
     of        "pair": each pair has a value, the summary their mean; "set": a distance of two sets, in the summary alone
+    size_dependent
+              values at different picture sizes do not compare: of the generated frames or, where the metric needs the
+              reference, of the reference's, to which the generated ones are brought
     """
 
     name: str
@@ -30,6 +33,7 @@ class Metric:
     settings: str = ""
     pooled: bool = False
     of: Literal["pair", "set"] = "pair"
+    size_dependent: bool = False
 
     @property
     def arrow(self) -> str:

@@ -29,6 +29,7 @@ METRICS = (
         "pictures of few blocks (256×256 has four), not defined below two.",
         "Mittal et al. 2013; own code after BasicSR's definition, the authors' parameters",
         settings="luma of BT.601 in 16..235, blocks of 96 from the top left, two scales, frames as decoded, not resized",
+        size_dependent=True,
     ),
 )
 

@@ -18,6 +18,7 @@ METRICS = (
         "10·log10(255² / mean squared difference) of each frame over all pixels and RGB together, mean over frames. "
         "Frames equal to the reference's (infinite) are left out and counted.",
         "scikit-image peak_signal_noise_ratio",
+        size_dependent=True,
     ),
 )
 

@@ -23,6 +23,7 @@ METRICS = (
         "border of 5 pixels left out, mean over RGB and over frames.",
         "Wang et al. 2004; scikit-image structural_similarity",
         "gaussian 11×11, sigma 1.5, population covariance, data range 255",
+        size_dependent=True,
     ),
 )
 
