@@ -9,10 +9,9 @@ import numpy as np
 
 from metrics.accumulate import Seen, Value
 from metrics.metric import Metric, NotComputed
-from toolkit.faces.geometry import INNER_LIP_MIDDLES, LEFT_EYE, MOUTH, RIGHT_EYE, distance
+from toolkit.faces.geometry import INNER_LIP_MIDDLES, LEFT_EYE, MOUTH, MOUTH_CORNERS, RIGHT_EYE, distance
 
 SIZE = 256
-MOUTH_CORNERS = (48, 54)
 
 _PIXELS = f"px of {SIZE}"
 _NEEDS = ("reference", "generated landmarks", "reference landmarks")

@@ -5,11 +5,14 @@
 | syncnet, s3fd, inception, i3d | a plain state dict | the same |
 | lpips_alex, lpips_vgg | torchvision's ImageNet file | its `features.*`, and the learnt vectors, which torchmetrics' wheel contains |
 | niqe | BasicSR's source archive, or the .npz in it | its three arrays |
+| arcface | InsightFace's archive, or the .onnx in it | the graph's bytes, as `onnx` (see `models.perception.arcface`) |
 """
 
 import hashlib
 import io
 import tarfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib import metadata
@@ -42,9 +45,16 @@ _TORCH = "https://download.pytorch.org/models"
 _PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights"
 _TORCH_FIDELITY = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0"
 _I3D = "https://drive.usercontent.google.com/download?id=1fBNl3TS0LA5FEhZv5nMGJs2_7qQmvTmh&export=download&confirm=t"
+_INSIGHTFACE = "https://github.com/deepinsight/insightface/releases/download/v0.7"
 _BASICSR = "https://files.pythonhosted.org/packages/86/41/00a6b000f222f0fa4c6d9e1d6dcc9811a374cabb8abb9d408b77de39648c"
 
-_NIQE_MEMBER = "niqe_pris_params.npz"
+# Files that are published inside an archive, whose own digest is not known: theirs.
+_NIQE = "niqe_pris_params.npz"
+_ARCFACE = "w600k_r50.onnx"
+_MEMBERS = {
+    _NIQE: "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296",
+    _ARCFACE: "4c06341c33c2ca1f86781dab0e829f88ad5b64be9fba56e56bc9ebdefc619e43",
+}
 
 PUBLISHED = {
     "syncnet": PublishedFile(
@@ -82,8 +92,11 @@ PUBLISHED = {
     ),
     "niqe": PublishedFile(
         _BASICSR,
-        ("basicsr-1.4.2.tar.gz", _NIQE_MEMBER),
+        ("basicsr-1.4.2.tar.gz", _NIQE),
         licence="Apache-2.0 (of BasicSR; the numbers are those of the LIVE laboratory's release)",
+    ),
+    "arcface": PublishedFile(
+        _INSIGHTFACE, ("buffalo_l.zip", _ARCFACE), licence="non-commercial research only (InsightFace's models)"
     ),
 }
 
@@ -93,7 +106,6 @@ _ELSEWHERE = {
     "weights-inception-2015-12-05-6726825d.pth": f"{_TORCH_FIDELITY}/weights-inception-2015-12-05-6726825d.pth",
 }
 
-_NIQE_SHA256 = "2a7c182a68c9e7f1b2e2e5ec723279d6f65d912b6fcaf37eb2bf03d7367c4296"
 _NIQE_SHAPES = {"mu_pris_param": (1, 36), "cov_pris_param": (36, 36), "gaussian_window": (7, 7)}
 
 
@@ -115,12 +127,15 @@ def load(network: str, path: Path) -> nn.Module:
 
 
 def convert(network: str, path: str | Path) -> dict[str, Tensor]:
-    """State dict of our network from the published file, by our names; for "niqe" its arrays, float64.
+    """State dict of our network from the published file, by our names; for "niqe" its arrays, float64, for "arcface" a
+    graph's bytes, uint8.
 
     Raises InputError where the file is another one or its tensors are not those of the published network.
     """
     if network == "niqe":
         return _niqe(Path(path))
+    if network == "arcface":
+        return {"onnx": torch.frombuffer(bytearray(_content(Path(path), _ARCFACE)), dtype=torch.uint8)}
     tensors = read_state_dict(path)
     if network.startswith("lpips_"):
         trunk = {name: value for name, value in tensors.items() if name.startswith("features.")}
@@ -141,22 +156,36 @@ def learnt_vectors(trunk: str) -> dict[str, Tensor]:
 
 def _niqe(path: Path) -> dict[str, Tensor]:
     """NIQE's parameters from the .npz, or from an archive that holds it."""
-    content = _member(path) if tarfile.is_tarfile(path) else path.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != _NIQE_SHA256:
-        raise InputError(
-            path, f"holds NIQE parameters of SHA-256 {digest} and not {_NIQE_SHA256}", "Give BasicSR 1.4.2's"
-        )
-    with np.load(io.BytesIO(content)) as arrays:
+    with np.load(io.BytesIO(_content(path, _NIQE))) as arrays:
         tensors = {name: torch.from_numpy(arrays[name]) for name in arrays.files}
     check_names(tensors, _NIQE_SHAPES, path)
     return tensors
 
 
-def _member(path: Path) -> bytes:
-    """The .npz inside an archive; nothing is unpacked to the disk."""
-    with tarfile.open(path) as archive:
-        for member in archive:
-            if member.isfile() and Path(member.name).name == _NIQE_MEMBER:
-                return archive.extractfile(member).read()
-    raise InputError(path, f"holds no {_NIQE_MEMBER}", "Give BasicSR 1.4.2's source archive")
+def _content(path: Path, name: str) -> bytes:
+    """The published file `name` of `_MEMBERS`, alone or in an archive; raises InputError where it is another one."""
+    try:
+        content = _member(path, name)
+    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
+        raise InputError(path, f"cannot be unpacked ({error})", "Fetch it again") from error
+    if content is None:
+        raise InputError(path, f"holds no {name}", "Give the published archive")
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != _MEMBERS[name]:
+        problem = f"has, as {name}, the SHA-256 {digest} and not {_MEMBERS[name]}"
+        raise InputError(path, problem, "Give the published file")
+    return content
+
+
+def _member(path: Path, name: str) -> bytes | None:
+    """The bytes of the file `name` in an archive, None where it is not there; of a file that is no archive its own.
+    Nothing is unpacked to the disk."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path) as archive:
+            found = next((member for member in archive.namelist() if Path(member).name == name), None)
+            return None if found is None else archive.read(found)
+    if path.suffix == ".gz":
+        with tarfile.open(path) as archive:
+            found = next((member for member in archive if member.isfile() and Path(member.name).name == name), None)
+            return None if found is None else archive.extractfile(found).read()
+    return path.read_bytes()

@@ -19,6 +19,7 @@ MOUTH = slice(48, 68)
 
 CHIN, NOSE_TIP = 8, 30
 OUTER_EYE_CORNERS = (36, 45)
+MOUTH_CORNERS = (48, 54)
 INNER_LIP_MIDDLES = (62, 66)  # upper, lower
 
 

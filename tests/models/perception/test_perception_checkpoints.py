@@ -2,6 +2,7 @@
 
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,7 @@ def niqe(tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
     arrays = {name: rng.normal(size=shape) for name, shape in checkpoints._NIQE_SHAPES.items()}
     np.savez(path, **arrays)
-    monkeypatch.setattr(checkpoints, "_NIQE_SHA256", sha256(path))
+    monkeypatch.setitem(checkpoints._MEMBERS, path.name, sha256(path))
     return path, arrays
 
 
@@ -126,8 +127,35 @@ def test_niqe_of_somebody_else(niqe, tmp_path):
         convert("niqe", archive(tmp_path / "empty.tar.gz", {"basicsr-1.4.2/README": b""}))
 
 
+@pytest.mark.parametrize("share", [0, 0.3, 0.9])
+def test_half_an_archive(niqe, share, tmp_path):
+    content = archive(tmp_path / "whole.tar.gz", {"niqe_pris_params.npz": niqe[0].read_bytes()}).read_bytes()
+    half = tmp_path / "half.tar.gz"
+    half.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        convert("niqe", half)
+
+
+def test_a_graph_out_of_a_zip(tmp_path, monkeypatch):
+    graph, found = tmp_path / "w600k_r50.onnx", tmp_path / "buffalo_l.zip"
+    graph.write_bytes(b"a graph")
+    with zipfile.ZipFile(found, "w") as made:
+        made.writestr("buffalo_l/det_10g.onnx", b"another graph")
+        made.write(graph, "buffalo_l/w600k_r50.onnx")
+    with pytest.raises(InputError, match=r"has, as w600k_r50\.onnx, the SHA-256 \w+ and not 4c06341c"):
+        convert("arcface", found)
+    monkeypatch.setitem(checkpoints._MEMBERS, graph.name, sha256(graph))
+    for source in (graph, found):
+        [(name, tensor)] = convert("arcface", source).items()
+        assert (name, tensor.numpy().tobytes()) == ("onnx", b"a graph")
+    with zipfile.ZipFile(found, "w") as made:
+        made.writestr("det_10g.onnx", b"another graph")
+    with pytest.raises(InputError, match=r"holds no w600k_r50\.onnx"):
+        convert("arcface", found)
+
+
 def test_every_network_is_published_under_an_address_of_its_own():
-    assert {*NETWORKS, "niqe"} == PUBLISHED.keys()
+    assert {*NETWORKS, "niqe", "arcface"} == PUBLISHED.keys()
     addresses = [address(network, name) for network, file in PUBLISHED.items() for name in file.names]
     assert len(set(addresses)) == len(addresses)
     assert all(found.startswith("https://") for found in addresses)
