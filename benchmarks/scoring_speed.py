@@ -66,7 +66,7 @@ def passes(given: Given, tracker: Callable) -> dict[str, Callable[[], object]]:
 
     found = {}
     for file in FROM_FRAMES:
-        if any(not (set(metric.needs) - {"reference", "sound", *given.weights}) for metric in file.METRICS):
+        if any(not (set(metric.needs) - {"reference", "person", "sound", *given.weights}) for metric in file.METRICS):
             found[file.__name__.rpartition(".")[2]] = partial(frames, file)
     asked = [file for file in AFTERWARDS if any("generated landmarks" in metric.needs for metric in file.METRICS)]
     return found | {file.__name__.rpartition(".")[2]: landmarks for file in asked}

@@ -45,6 +45,7 @@ class Given:
 
     landmarks         the generated video's own, where somebody has tracked it already
     reference         what the frames should look like, and its landmarks
+    person            without a reference: a video of the person whose face it should be
     place             brings both videos' landmarks to where distances are taken; without it that is their pictures
                       scaled to 256 x 256
     speech_opening    (T,) how the mouth opens in the clip that the speech is from, at 25 fps
@@ -58,6 +59,7 @@ class Given:
     landmarks: Landmarks | None = None
     reference: Path | None = None
     reference_landmarks: Landmarks | None = None
+    person: Path | None = None
     place: Place | None = None
     speech_opening: np.ndarray | None = None
     video_opening: np.ndarray | None = None

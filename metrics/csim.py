@@ -1,75 +1,125 @@
-"""CSIM, how much the generated face looks like the real one's owner: cosine of face descriptors, up to 1, higher is better
+"""CSIM, how much the generated face looks like its owner's: cosine of face descriptors, up to 1, higher is better
 (specs/metrics.md section 14).
 
-No paper states its network. This one is dlib's face recognition ResNet (128 values; King 2017), which ships with the package
-face_recognition_models (CC0): values are not comparable with those of an ArcFace. Its descriptors lie close together: on
-13 real clips two frames of one person had 0.96 to 1 (median 0.99), of two people 0.72 to 0.93 (median 0.83).
+No paper states its network, and values of two networks are not comparable:
+
+csim        an ArcFace, InsightFace's w600k_r50 (512 values). VideoReTalking's enhancer was trained with an ArcFace too, its
+            paper does not say with which; of no other system is it known.
+csim_dlib   dlib's face recognition ResNet (128 values; King 2017), which ships with the package face_recognition_models
+            (CC0). Its descriptors lie close together: on 13 real clips two frames of one person had 0.96 to 1 (median
+            0.99), of two people 0.72 to 0.93 (median 0.83).
 """
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from itertools import islice
 
 import numpy as np
 
 from metrics.accumulate import Given, Measure, Value
 from metrics.frames import resized
 from metrics.metric import Metric, NotComputed
-from toolkit.faces.detectors import Detector, detector
+from toolkit.faces.detectors import detector
 from toolkit.faces.identity import describe
+from toolkit.media.frames import read_frames
 
 STRIDE = 5
-"""Frames from one that is compared to the next: a descriptor takes a tenth of a second."""
+"""Frames from one that is compared to the next: finding and describing a face takes a tenth of a second."""
 
 LEAST = 256
 """Pixels of the shorter side that the detector sees: it misses the faces of small pictures."""
 
+Describe = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(RGB frame (H, W, 3) uint8, its face's 68 points) -> descriptor (D,)."""
+
+_DEFINITION = (
+    f"Cosine of {{}} of the generated and the real frame, mean over every {STRIDE}th frame; with another clip's speech, of "
+    "the generated frame and the first one of the picture's own clip that shows a face. Frames in which either shows no face "
+    "are left out and counted.{}"
+)
+_FACES = (
+    f"every {STRIDE}th frame; frames under {LEAST} pixels enlarged; faces by dlib's frontal detector and 68 points; "
+)
 METRICS = (
     Metric(
         "csim",
+        "CSIM",
+        "cosine",
+        "higher",
+        ("person", "arcface"),
+        _DEFINITION.format("ArcFace's embeddings", ""),
+        "Deng et al. 2019; InsightFace's w600k_r50 (buffalo_l v0.7; non-commercial research only)",
+        settings=f"{_FACES}112×112 faces aligned by eyes, nose tip and corners of the mouth; onnxruntime",
+    ),
+    Metric(
+        "csim_dlib",
         "CSIM (dlib)",
         "cosine",
         "higher",
-        ("reference",),
-        f"Cosine of dlib's face descriptors of the generated and the reference frame, mean over every {STRIDE}th frame. "
-        "Frames in which either shows no face are left out and counted. Two people have about 0.83, one person 0.96 and more.",
-        "King 2017, dlib_face_recognition_resnet_model_v1 (CC0); faces by dlib's frontal detector and 68 points",
-        settings=f"every {STRIDE}th frame; frames under 256 pixels enlarged; 150×150 chips aligned to the landmarks",
+        ("person",),
+        _DEFINITION.format("dlib's face descriptors", " Two people have about 0.83, one person 0.96 and more."),
+        "King 2017, dlib_face_recognition_resnet_model_v1 (CC0)",
+        settings=f"{_FACES}150×150 faces aligned to the points",
     ),
 )
 
 
 class Csim(Measure):
-    """Looks for the face in each picture by itself."""
+    """Looks for the face in each picture by itself, once for all descriptors (by metric name).
 
-    def __init__(self, faces: Detector) -> None:
-        self.faces, self.frames, self.missed = faces, 0, 0
-        self.cosines: list[float] = []
+    Frames are compared with the reference's, or all with the first of `person`, the frames of a video, that shows a face.
+    """
 
-    def update(self, generated: np.ndarray, reference: np.ndarray) -> None:
-        if self.frames % STRIDE == 0:
-            pair = [self._descriptor(frame) for frame in (generated, reference)]
-            if any(descriptor is None for descriptor in pair):
-                self.missed += 1
+    def __init__(self, descriptors: Mapping[str, Describe], person: Iterable[np.ndarray] | None = None) -> None:
+        self.faces, self.descriptors = detector("dlib"), descriptors
+        self.frames, self.missed = 0, 0
+        self.cosines: dict[str, list[float]] = {name: [] for name in descriptors}
+        self.identity = None
+        if person is not None:
+            described = map(self._described, islice(person, 0, None, STRIDE))
+            self.identity = next(filter(None, described), {})
+
+    def update(self, generated: np.ndarray, reference: np.ndarray | None) -> None:
+        if self.frames % STRIDE == 0 and (reference is not None or self.identity is not None):
+            made = self._described(generated)
+            real = self._described(reference) if self.identity is None else self.identity
+            if made and real:
+                for name, found in self.cosines.items():
+                    found.append(cosine(made[name], real[name]))
             else:
-                self.cosines.append(cosine(*pair))
+                self.missed += 1
         self.frames += 1
 
-    def _descriptor(self, frame: np.ndarray) -> np.ndarray | None:
+    def _described(self, frame: np.ndarray) -> dict[str, np.ndarray]:
+        """Every descriptor of the frame's face, none where it shows none."""
         height, width = frame.shape[:2]
         factor = max(1.0, LEAST / min(height, width))
         frame = resized(frame, (round(factor * width), round(factor * height)))
         boxes, _ = self.faces.find(frame)
-        return describe(frame, self.faces.fit(frame, boxes[0])) if len(boxes) else None
+        if not len(boxes):
+            return {}
+        points = self.faces.fit(frame, boxes[0])
+        return {name: descriptor(frame, points) for name, descriptor in self.descriptors.items()}
 
     def result(self) -> dict[str, Value]:
-        if not self.cosines:
+        if self.identity == {}:
+            raise NotComputed("no face in the picture's own clip")
+        if not any(self.cosines.values()):
             raise NotComputed(f"no face in both videos in any of {self.missed} frames looked at")
-        return {"csim": float(np.mean(self.cosines))}
+        return {name: float(np.mean(found)) for name, found in self.cosines.items()}
 
     def counts(self) -> dict[str, int]:
-        return {"csim_frames": len(self.cosines), "csim_frames_without_face": self.missed}
+        return {"csim_frames": len(self.cosines["csim_dlib"]), "csim_frames_without_face": self.missed}
 
 
 def measure(given: Given) -> Csim:
-    """Reads pairs of frames."""
-    return Csim(detector("dlib"))
+    """Reads the generated frames, and the reference's where there is one."""
+    descriptors: dict[str, Describe] = {"csim_dlib": describe}
+    if "arcface" in given.weights:
+        from models.perception.arcface import embed, load
+
+        descriptors["csim"] = partial(embed, load(given.weights["arcface"]))
+    return Csim(descriptors, None if given.reference else read_frames(given.person))
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:

@@ -143,6 +143,7 @@ class Folders:
             landmarks=landmarks,
             reference=picture.path if own else None,
             reference_landmarks=picture.landmarks if own else None,
+            person=None if own else picture.path,
             speech_opening=speaker.opening,
             video_opening=None if own else picture.opening,
             sound=heard.samples(),

@@ -17,9 +17,10 @@ from metrics.registry import AFTERWARDS, FROM_FRAMES, METRICS
 from toolkit.files import read_json
 
 LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "scikit-image", "av", "dlib-bin", "jiwer")
-NETWORK_LIBRARIES = ("torch", "python_speech_features")
+NETWORK_LIBRARIES = ("torch", "onnxruntime", "python_speech_features")
 REASONS = {
     "reference": "no reference video",
+    "person": "no video of the person whose face it should be",
     "generated landmarks": "no face was found in any frame of the generated video",
     "reference landmarks": "no landmarks of the reference video",
     "speech opening": "the mouth's opening in the speech's own clip is not known",
@@ -95,6 +96,7 @@ def _unmet(given: Given) -> dict[str, str]:
     """What is not there, by the names in `Metric.needs`, and why."""
     present = {
         "reference": given.reference,
+        "person": given.reference or given.person,
         "reference landmarks": given.reference_landmarks,
         "speech opening": given.speech_opening,
         "video opening": given.video_opening,

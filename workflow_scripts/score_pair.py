@@ -2,8 +2,9 @@
 
 With its own clip's speech a sample should look like the clip, so it is compared with the clip in the system's own view
 of the face; landmark distances are taken in the clip's crop, whatever the view, so that they compare. With another
-clip's speech nobody knows what it should look like; what is known is how the mouth opened in the clip that the speech
-is from, which it should follow, and how it opened in the clip that the picture is from, which it should not.
+clip's speech nobody knows what it should look like; what is known is whose face it is, how the mouth opened in the clip
+that the speech is from, which it should follow, and how it opened in the clip that the picture is from, which it should
+not.
 """
 
 from collections.abc import Sequence
@@ -65,6 +66,7 @@ def score_pair(
         Path(sample),
         reference=Path(reference) if own else None,
         reference_landmarks=_landmarks(view) if own else None,
+        person=None if own else Path(reference),
         place=partial(in_crop, view=seen, crop=read_view(crop)),
         speech_opening=_opening(speech_opening),
         video_opening=None if own else _opening(video_opening),

@@ -68,6 +68,7 @@ def test_the_table_is_the_workflows(scored):
         > table.loc[("one", "ann--bob"), "mouth_correlation_video"]
     )
     assert np.isnan(table.loc[("one", "ann--bob"), "psnr"])
+    assert table.loc[("one", "ann--bob"), "csim_dlib"] > 0.96
 
 
 def test_the_summary_stands_beside_it(scored):

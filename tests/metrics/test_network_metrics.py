@@ -1,4 +1,4 @@
-"""LPIPS, FID, FVD and CSIM over streaming frames against their definitions, with networks whose weights are random."""
+"""LPIPS, FID and FVD over streaming frames against their definitions, with networks whose weights are random."""
 
 import cv2
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from random_weights import random_network, write_random_weights
 from skimage.data import astronaut
 
-from metrics import csim, fid, fvd, lpips
+from metrics import fid, fvd, lpips
 from metrics.accumulate import Given, Landmarks
 from metrics.batches import BATCH
 from metrics.frechet import Moments, frechet_distance
@@ -135,23 +135,6 @@ def portrait():
     return np.ascontiguousarray(astronaut()[12:204, 124:316])
 
 
-def test_csim_knows_a_face_again(portrait):
-    measure = csim.measure(Given(None))
-    softer = cv2.GaussianBlur(portrait, (0, 0), 1.5)
-    for _ in range(csim.STRIDE + 1):
-        measure.update(softer, portrait)
-    assert 0.97 < measure.result()["csim"] < 1
-    assert measure.counts() == {"csim_frames": 2, "csim_frames_without_face": 0}
-
-
-def test_csim_without_a_face(portrait):
-    measure = csim.measure(Given(None))
-    measure.update(portrait, np.zeros_like(portrait))
-    with pytest.raises(NotComputed, match="in any of 1 frames"):
-        measure.result()
-    assert measure.counts() == {"csim_frames": 0, "csim_frames_without_face": 1}
-
-
 @pytest.mark.slow
 def test_one_pass_over_a_video_serves_them_all(weights, portrait, tmp_path):
     """Through the scoring itself, with sound and every network that is at hand."""
@@ -169,7 +152,7 @@ def test_one_pass_over_a_video_serves_them_all(weights, portrait, tmp_path):
         return Landmarks(np.zeros((count, 68, 2)), np.zeros(count, bool))
 
     record, features = score(given, track)
-    assert {"lpips", "csim", "lse_d", "lse_c", "av_offset"} <= record["metrics"].keys()
+    assert {"lpips", "csim_dlib", "lse_d", "lse_c", "av_offset"} <= record["metrics"].keys()
     assert record["left_out"]["lse_d_tracked"] == "not placed"
     assert record["left_out"]["lpips_vgg"] == "no weights of lpips_vgg"
     assert not {"fid", "fvd"} & record["left_out"].keys()

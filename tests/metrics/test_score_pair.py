@@ -94,6 +94,7 @@ def test_a_crossed_pair_tells_following_speech_from_copying_the_picture(clips, t
     assert record["left_out"]["psnr"] == record["left_out"]["m_lmd"] == NO_REFERENCE
     assert (values["mouth_correlation"] > 0.9) is follows
     assert (values["mouth_correlation_video"] > 0.9) is not follows
+    assert values["csim_dlib"] > 0.96, "it is the picture's own person"
 
 
 def test_a_sample_without_a_face_is_scored_for_what_it_is(clips, tmp_path):

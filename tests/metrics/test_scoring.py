@@ -83,7 +83,7 @@ def test_a_pair_with_everything_known(video):
     assert left_out == {
         "blink_duration",
         "blink_duration_published",
-        "csim",
+        "csim_dlib",
     }  # nobody's eyes shut, no drawn face found
     assert values["psnr"] == pytest.approx(20 * np.log10(255 / 10), abs=0.3)
     assert 0.9 < values["ssim"] < 1
