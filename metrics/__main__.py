@@ -19,6 +19,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from metrics.folders import Folders, generated_pairs
+from metrics.fvd import LEAST, MOST
 from metrics.sets import set_values
 from metrics.tables import metrics_table, summary_table
 from metrics.weights import read_weights
@@ -30,12 +31,18 @@ from toolkit.files import whole, write_json, write_npz
 
 
 def score_folders(
-    reference: Path, generated: Path, output: Path, *, weights: Path | None = None, faces: str = "dlib"
+    reference: Path,
+    generated: Path,
+    output: Path,
+    *,
+    weights: Path | None = None,
+    faces: str = "dlib",
+    fvd_window: int | None = 16,
 ) -> list[dict]:
     """Write the table, its summary and the records beside it, and return the records.
 
-    `weights` holds `{network}.safetensors` and `.json`, as in results/weights/perception. Videos that cannot be used
-    are named in the log and left out. `InputError` where none is left.
+    `weights` holds `{network}.safetensors` and `.json`, as in results/weights/perception; `fvd_window` is in frames, None
+    takes each clip whole. Videos that cannot be used are named in the log and left out. `InputError` where none is left.
     """
     there, absent = read_weights(sorted(weights.glob("*.json")) if weights else [])
     if not reference.is_dir():
@@ -43,7 +50,7 @@ def score_folders(
     pairs = generated_pairs(generated, reference)
     records, features = [], []
     with TemporaryDirectory() as work, lease() if there else nullcontext():
-        folders = Folders(reference, Path(work), partial(track, detector=detector(faces)), there, absent)
+        folders = Folders(reference, Path(work), partial(track, detector=detector(faces)), there, absent, fvd_window)
         with logging_redirect_tqdm(), tqdm(total=len(folders.real(pairs)) + len(pairs), unit="video") as bar:
             for number, (record, arrays) in enumerate(folders.score_all(pairs, bar.update)):
                 records.append(record)
@@ -53,13 +60,21 @@ def score_folders(
             raise InputError(
                 generated, "no video in it could be scored", "Give videos of the same names as the real ones"
             )
-        table = metrics_table(records)
-        summary = summary_table(table, set_values(zip(records, features, strict=True)))
-    for path, rows in ((output, table), (output.with_name(f"{output.stem}_summary.csv"), summary)):
+        summary = summary_table(records, set_values(zip(records, features, strict=True)))
+    for path, rows in ((output, metrics_table(records)), (output.with_name(f"{output.stem}_summary.csv"), summary)):
         with whole(path) as partial_file:
             rows.to_csv(partial_file, index=False, float_format="%.6g")
     write_json(output.with_suffix(".json"), records)
     return records
+
+
+def fvd_window(text: str) -> int | None:
+    """A number of frames from the command line, None for `whole`."""
+    if text == "whole":
+        return None
+    if text.isdecimal() and LEAST <= int(text) <= MOST:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is neither 'whole' nor a number of frames from {LEAST} to {MOST}")
 
 
 def main() -> None:
@@ -73,6 +88,13 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("metrics.csv"), help="the table (%(default)s)")
     parser.add_argument("--weights", type=Path, help="folder of converted weights of the networks that measure")
     parser.add_argument("--detector", choices=NAMES, default="dlib", help="what finds faces (%(default)s)")
+    parser.add_argument(
+        "--fvd-window",
+        type=fvd_window,
+        default=16,
+        metavar="FRAMES",
+        help="of FVD (%(default)s), or whole: of each clip",
+    )
     arguments = parser.parse_args()
     try:
         records = score_folders(
@@ -81,6 +103,7 @@ def main() -> None:
             arguments.output,
             weights=arguments.weights,
             faces=arguments.detector,
+            fvd_window=arguments.fvd_window,
         )
     except InputError as error:
         sys.exit(str(error))

@@ -20,7 +20,16 @@ from metrics.metric import NotComputed
 
 Place = Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]
 """(points (n, 68, 2) in pictures of a size, (n,) the pictures' frame numbers, that size) -> where distances are taken."""
-Value = float | NotComputed
+
+
+class Pooled(NamedTuple):
+    """The value of a metric whose summary is no mean, and of what it is: a rate's seconds, a median's events."""
+
+    value: float
+    of: float | list[float]
+
+
+Value = float | Pooled | NotComputed
 """A metric's value, or why that one alone of its file's metrics has none."""
 
 
@@ -51,6 +60,7 @@ class Given:
     speech_opening    (T,) how the mouth opens in the clip that the speech is from, at 25 fps
     video_opening     (T,) how it opens in the clip that the picture is from
     sound             (samples,) float32 at 16 kHz, what is heard with the generated video from its first frame on
+    fvd_window        frames of FVD's windows, None to take the clip whole
     weights           the weights (.safetensors) of each network that is there, by its name
     reasons           why something is absent, by the needs' names; `scoring.REASONS` where left out
     """
@@ -65,6 +75,7 @@ class Given:
     video_opening: np.ndarray | None = None
     sound: np.ndarray | None = None
     transcripts: Transcripts | None = None
+    fvd_window: int | None = 16
     weights: Mapping[str, Path] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
 
@@ -92,7 +103,8 @@ class Measure(Protocol):
         """Every one of its metrics' values, or why one has none; raises `NotComputed` where that holds for all."""
 
     def features(self) -> dict[str, np.ndarray]:
-        """What a metric of sets needs from this pair, as `{metric}.generated` and `{metric}.reference`, each (n, D)."""
+        """What a metric of sets needs from this pair: `{metric}.generated` and `{metric}.reference`, each (n, D), and
+        `{metric}.frames` (n,), how many frames each generated row stands for."""
         return {}
 
     def counts(self) -> dict[str, int]:

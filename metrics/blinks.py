@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.signal import find_peaks
 
-from metrics.accumulate import Landmarks, Seen, Value
+from metrics.accumulate import Landmarks, Pooled, Seen, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.faces.geometry import eye_aspect_ratio
 from toolkit.timing import FPS
@@ -37,28 +37,29 @@ METRICS = tuple(
         definition,
         _SOURCE,
         _SETTINGS if name == "blinks" else "",
-        pooled=unit == "1/s",
+        summary="rate" if unit == "1/s" else "median",
     )
     for name, title, unit, definition in (
         (
             "blinks",
             "Blinks",
             "1/s",
-            "Steep falls of the eye aspect ratio after which the eye opens again, over the seconds seen.",
+            "Steep falls of the eye aspect ratio after which the eye opens again, over the seconds in which a face was "
+            "seen; the summary's are those of all pairs over the seconds of all.",
         ),
         (
             "blink_duration",
             "Blink duration",
             "s",
-            "Median time from where the eye begins to close to where it is open again; the summary is over clips with a "
-            "blink, not over all blinks.",
+            "Median time from where the eye begins to close to where it is open again; the summary's is the median of "
+            "all blinks of all pairs.",
         ),
         ("blinks_published", "Blinks, as published", "1/s", "Blinks as blink-detector limits them, which loses some."),
         (
             "blink_duration_published",
             "Blink duration, as published",
             "s",
-            "Median duration within blink-detector's limits.",
+            "Median duration within blink-detector's limits; the summary's is that of all blinks of all pairs.",
         ),
     )
 )
@@ -71,9 +72,9 @@ def compute(seen: Seen) -> dict[str, Value]:
     values: dict[str, Value] = {}
     for suffix, limits in (("", limits_of_blinks), ("_published", published_limits)):
         found = np.concatenate([limits(part) for part in parts])
-        values[f"blinks{suffix}"] = len(found) / seconds
         durations = (found[:, 1] - found[:, 0]) / FPS
-        values[f"blink_duration{suffix}"] = float(np.median(durations)) if len(found) else NotComputed("no blink")
+        median = Pooled(float(np.median(durations)), durations.tolist()) if len(found) else NotComputed("no blink")
+        values |= {f"blinks{suffix}": Pooled(len(found) / seconds, seconds), f"blink_duration{suffix}": median}
     return values
 
 

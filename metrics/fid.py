@@ -18,8 +18,6 @@ from metrics.batches import Batches
 from metrics.frechet import RealClips, are_real
 from metrics.metric import Metric, NotComputed
 
-FRAMES = 1
-"""Frames that a row of features stands for."""
 LIMIT = 4096
 """Frames of a clip, an even number."""
 PREPROCESSINGS = {"fid": "torchmetrics", "fid_pytorch_fid": "pytorch_fid"}
@@ -102,7 +100,8 @@ class Fid(Measure):
         return {}
 
     def features(self) -> dict[str, np.ndarray]:
-        return {name: np.concatenate(rows) for name, rows in self.rows.items()}
+        rows = {name: np.concatenate(rows) for name, rows in self.rows.items()}
+        return rows | {f"{name}.frames": np.ones(self.taken, int) for name in PREPROCESSINGS}
 
     def counts(self) -> dict[str, int]:
         return {"fid_frames": self.taken}

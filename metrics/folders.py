@@ -101,10 +101,16 @@ class Folders:
     """Scores the pairs of one folder with the real videos of another; `work` takes what is made on the way."""
 
     def __init__(
-        self, references: Path, work: Path, track: Tracker, weights: Mapping[str, Path], reasons: Mapping[str, str]
+        self,
+        references: Path,
+        work: Path,
+        track: Tracker,
+        weights: Mapping[str, Path],
+        reasons: Mapping[str, str],
+        fvd_window: int | None = 16,
     ) -> None:
         self.paths, self.work, self.track = videos(references), work, track
-        self.weights, self.reasons = weights, reasons
+        self.weights, self.reasons, self.fvd_window = weights, reasons, fvd_window
         self._references: dict[str, Reference] = {}
 
     def real(self, pairs: list[Pair]) -> list[Pair]:
@@ -147,6 +153,7 @@ class Folders:
             speech_opening=speaker.opening,
             video_opening=None if own else picture.opening,
             sound=heard.samples(),
+            fvd_window=self.fvd_window,
             weights=self.weights,
             reasons=self.reasons,
         )

@@ -16,8 +16,9 @@ class Metric:
 
     needs     what must be there for a value: keys of `scoring.REASONS`, or names of networks whose weights it takes
     settings  what the score's record says of how it was computed, where that could have been otherwise
-    pooled    the summary's mean weighs each pair by its frames: events a second are those of all over the seconds of all
-    of        "pair": each pair has a value, the summary their mean; "set": a distance of two sets, in the summary alone
+    of        "pair": each pair has a value; "set": a distance of two sets, in the summary alone
+    summary   of a metric of pairs: the "mean" of their values; the "rate", events of all pairs over the seconds of all; or
+              the "median" of the events of all
     size_dependent
               values at different picture sizes do not compare: of the generated frames or, where the metric needs the
               reference, of the reference's, to which the generated ones are brought
@@ -31,8 +32,8 @@ class Metric:
     definition: str
     source: str
     settings: str = ""
-    pooled: bool = False
     of: Literal["pair", "set"] = "pair"
+    summary: Literal["mean", "rate", "median"] = "mean"
     size_dependent: bool = False
 
     @property

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metrics.accumulate import Given, Seen, Value
+from metrics import fvd
+from metrics.accumulate import Given, Pooled, Seen, Value
 from metrics.frames import ComparedFrames, Tracker, track_enlarged
 from metrics.landmark_distance import SIZE
 from metrics.metric import Metric, NotComputed
@@ -50,8 +51,9 @@ def score(given: Given, track: Tracker) -> Scored:
     `track` turns an iterator of RGB frames into landmarks (`functools.partial` of the toolkit's tracker).
 
     The record has `metrics` (name: value), `left_out` (name: reason; every metric but those of sets is in one of the
-    two, those of sets are left out where there is nothing to make them of), `counts`, `sizes`, `openings` (the tracks,
-    rounded to 4 digits), `settings`, `weights` (what is known of each network's) and `versions`.
+    two, those of sets are left out where there is nothing to make them of), `pooled` (name: see `Pooled.of`), `counts`,
+    `sizes`, `openings` (the tracks, rounded to 4 digits), `settings`, `weights` (what is known of each network's) and
+    `versions`.
     """
     unmet = _unmet(given)
     measures = {file: file.measure(given) for file in FROM_FRAMES if not all(_lacks(m, unmet) for m in file.METRICS)}
@@ -72,10 +74,13 @@ def score(given: Given, track: Tracker) -> Scored:
         values |= _values(file, unmet, lambda file=file: file.compute(seen))
     values |= {m.name: NotComputed(_lacks(m, unmet)) for m in METRICS if _lacks(m, unmet)}
 
+    pooled = {name: value for name, value in values.items() if isinstance(value, Pooled)}
+    values |= {name: value.value for name, value in pooled.items()}
     counts = [measure.counts() for measure in measures.values()]
     record = {
         "metrics": {m.name: values[m.name] for m in METRICS if isinstance(values.get(m.name), int | float)},
         "left_out": {m.name: str(values[m.name]) for m in METRICS if isinstance(values.get(m.name), NotComputed)},
+        "pooled": {name: value.of for name, value in pooled.items()},
         "counts": {
             "frames": frames.frames,
             "frames_compared": frames.compared,
@@ -84,12 +89,22 @@ def score(given: Given, track: Tracker) -> Scored:
         },
         "sizes": {"generated": frames.size, "reference": frames.reference_size if frames.compared else None},
         "openings": _openings(seen),
-        "settings": SETTINGS | ({"lip reader": given.transcripts.reader} if given.transcripts else {}),
+        "settings": _settings(given),
         "weights": {network: read_json(path.with_suffix(".json")) for network, path in given.weights.items()},
         "versions": {name: version(name) for name in (*LIBRARIES, *(NETWORK_LIBRARIES if given.weights else ()))},
     }
     features = [measure.features() for measure in measures.values()]
     return Scored(record, {name: array for found in features for name, array in found.items()})
+
+
+def _settings(given: Given) -> dict[str, str]:
+    """How everything is computed, also what is the user's choice."""
+    settings = dict(SETTINGS)
+    if given.transcripts:
+        settings["lip reader"] = given.transcripts.reader
+    if "i3d" in given.weights:
+        settings["FVD"] = fvd.cut(given.fvd_window)
+    return settings
 
 
 def _unmet(given: Given) -> dict[str, str]:

@@ -1,11 +1,15 @@
 """The tables `results/metrics.csv` and `results/summary.csv`."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
 from scipy.stats import bootstrap
 
+from metrics.metric import Metric, NotComputed
 from metrics.papers import Figure
 from metrics.registry import BY_NAME
 from metrics.sets import SetValue
@@ -17,6 +21,8 @@ RESAMPLES = 10_000
 SEPARATOR = " | "
 """Between the figures of several tables of a paper."""
 NUMBERS = ["mean", "std", "low", "high"]
+Statistic = Callable[[np.ndarray], np.ndarray]
+"""What sums (..., K) over pairs come to (...)."""
 
 
 def metrics_table(records: Iterable[dict]) -> pd.DataFrame:
@@ -28,15 +34,18 @@ def metrics_table(records: Iterable[dict]) -> pd.DataFrame:
     return table.sort_values("system", key=lambda systems: systems.map(order), kind="stable", ignore_index=True)
 
 
-def summary_table(table: pd.DataFrame, sets: Iterable[SetValue] = (), figures: Iterable[Figure] = ()) -> pd.DataFrame:
+def summary_table(
+    records: Sequence[dict], sets: Iterable[SetValue] = (), figures: Iterable[Figure] = ()
+) -> pd.DataFrame:
     """A row per system, kind of pair and metric.
 
-    mean, std           over pairs, the mean of pooled metrics (blinks a second) by their frames; the sample's standard
-                        deviation, empty for a single value. Of a metric of sets, `mean` is its value and the spread is
-                        empty
-    low, high           bootstrap 95 % interval of the mean over clips, empty for a single clip and for metrics of sets
+    mean                over pairs; of events, a rate over all pairs' time or the median of all (`Metric.summary`); of a
+                        metric of sets its value
+    std                 the sample's standard deviation over pairs, empty for a single value and for metrics of sets
+    low, high           bootstrap 95 % interval of `mean` over clips, empty for a single clip and for metrics of sets
     count, frames       pairs with a value and the frames of their videos; of a metric of sets what it saw
     left_out            pairs for which the metric could not be computed; one without any value has an empty mean
+    reason              why there is no value: what most of these pairs say, or the set
     paper, paper_data, paper_note
                         what the system's paper reports (the truth's: what papers report of real videos), over which
                         clips, and why it may differ; ` | ` between figures over different clips
@@ -45,37 +54,40 @@ def summary_table(table: pd.DataFrame, sets: Iterable[SetValue] = (), figures: I
     papers: dict[tuple[str, str, str], list[Figure]] = {}
     for figure in figures:
         papers.setdefault((figure.system, figure.kind, figure.metric), []).append(figure)
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for record in records:
+        groups.setdefault((record["system"], record["kind"]), []).append(record)
+    systems = dict.fromkeys(record["system"] for record in records)
     rows = []
-    groups = dict(list(table.groupby(["system", "kind"], sort=False)))
-    for system, kind in ((system, kind) for system in table["system"].unique() for kind in KINDS):
-        pairs = groups.get((system, kind))
-        if pairs is None:
-            continue
-        for metric in BY_NAME.values():
-            key = {"system": system, "kind": kind, "metric": metric.name}
-            about = {"unit": metric.unit, "direction": metric.direction}
-            found = _of_pairs(pairs, metric.name) if metric.of == "pair" else _of_sets(of_sets.get(tuple(key.values())))
+    for system, kind, metric in product(systems, KINDS, BY_NAME.values()):
+        if pairs := groups.get((system, kind)):
+            row = (system, kind, metric.name)
+            about = {"unit": metric.unit, "direction": metric.direction, "reason": ""}
+            of_pairs = metric.of == "pair"
+            found = _of_pairs(pairs, metric) if of_pairs else _of_set(pairs, metric.name, of_sets.get(row))
             left_out = {"left_out": len(pairs) - found["count"]}
-            rows.append(key | about | found | left_out | _published(papers.get(tuple(key.values()), ())))
-    columns = ["system", "kind", "metric", "unit", "direction", *NUMBERS, "count", "frames", "left_out"]
+            key = dict(zip(("system", "kind", "metric"), row, strict=True))
+            rows.append(key | about | found | left_out | _published(papers.get(row, ())))
+    columns = ["system", "kind", "metric", "unit", "direction", *NUMBERS, "count", "frames", "left_out", "reason"]
     return pd.DataFrame(rows, columns=[*columns, "paper", "paper_data", "paper_note"])
 
 
-def interval(
-    values: Sequence[float], clips: Sequence[str], weights: Sequence[float] | None = None
-) -> tuple[float, float]:
-    """Bootstrap 95 % interval (percentiles) of the weighted mean of values, seeded; (nan, nan) for fewer than two clips.
+def interval(sums: np.ndarray, clips: Sequence[str], statistic: Statistic) -> tuple[float, float]:
+    """Bootstrap 95 % interval (percentiles), seeded, of a statistic of the sum of what pairs add (n, K); (nan, nan) for
+    fewer than two clips.
 
-    What is drawn anew are clips with all of their values: those of one clip are alike, and no evidence of their own.
+    What is drawn anew are clips with all of their pairs: those of one clip are alike, and no evidence of their own.
     """
-    weights = np.ones(len(values)) if weights is None else np.asarray(weights, float)
-    by_clip = pd.DataFrame({"sum": np.asarray(values) * weights, "weight": weights}).groupby(list(clips)).sum()
+    by_clip = pd.DataFrame(sums).groupby(list(clips)).sum().to_numpy()
     if len(by_clip) < 2:
         return np.nan, np.nan
+
+    def drawn(places: np.ndarray, axis: int) -> np.ndarray:
+        return statistic(np.stack([column[places].sum(axis) for column in by_clip.T], axis=-1))
+
     found = bootstrap(
-        (by_clip["sum"].to_numpy(), by_clip["weight"].to_numpy()),
-        lambda sums, weights, axis: sums.sum(axis) / weights.sum(axis),
-        paired=True,
+        (np.arange(len(by_clip)),),
+        drawn,
         vectorized=True,
         n_resamples=RESAMPLES,
         batch=1000,
@@ -85,19 +97,53 @@ def interval(
     return found.confidence_interval
 
 
-def _of_pairs(pairs: pd.DataFrame, name: str) -> dict:
-    pairs = pairs[pairs[name].notna()]
-    values, weights = pairs[name].astype(float), pairs["frames"] if BY_NAME[name].pooled else np.ones(len(pairs))
-    low, high = interval(values, pairs["video"], weights)
-    mean = np.average(values, weights=weights) if len(pairs) else np.nan
-    numbers = {"mean": mean, "std": values.std(), "low": low, "high": high}
-    return {**numbers, "count": len(pairs), "frames": int(pairs["frames"].sum())}
+def summands(pairs: Sequence[dict], metric: Metric) -> tuple[np.ndarray, Statistic]:
+    """What each pair adds (n, K) to sums whose statistic is the summary: value and 1, events and seconds, or how many of
+    its events have each of the K values that there are."""
+    if metric.summary == "median":
+        events = [np.asarray(record["pooled"][metric.name]) for record in pairs]
+        values = np.unique(np.concatenate(events))
+        return np.stack([(of_pair[:, None] == values).sum(axis=0) for of_pair in events]), partial(_median, values)
+    values = np.array([record["metrics"][metric.name] for record in pairs], np.float64)
+    weights = np.array([record["pooled"][metric.name] if metric.summary == "rate" else 1 for record in pairs])
+    return np.stack([values * weights, weights], axis=1), _mean
 
 
-def _of_sets(found: SetValue | None) -> dict:
-    if found is None:
-        return {"count": 0, "frames": 0}
+def _mean(sums: np.ndarray) -> np.ndarray:
+    return sums[..., 0] / sums[..., 1]
+
+
+def _median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The median where each of the ascending values (K,) is there so often: (..., K) -> (...)."""
+    reached = counts.cumsum(axis=-1)
+    count = reached[..., -1:]
+    lower, upper = ((reached > rank).argmax(axis=-1) for rank in ((count - 1) // 2, count // 2))
+    return (values[lower] + values[upper]) / 2
+
+
+def _of_pairs(pairs: Sequence[dict], metric: Metric) -> dict:
+    scored = [record for record in pairs if metric.name in record["metrics"]]
+    if not scored:
+        return _nothing(pairs, metric.name)
+    sums, statistic = summands(scored, metric)
+    low, high = interval(sums, [record["video"] for record in scored], statistic)
+    spread = pd.Series([record["metrics"][metric.name] for record in scored]).std()
+    numbers = {"mean": statistic(sums.sum(axis=0)), "std": spread, "low": low, "high": high}
+    return {**numbers, "count": len(scored), "frames": sum(record["counts"]["frames"] for record in scored)}
+
+
+def _of_set(pairs: Sequence[dict], name: str, found: SetValue | None) -> dict:
+    if found is None or isinstance(found.value, NotComputed):
+        return _nothing(pairs, name, str(found.value) if found else "")
     return {"mean": found.value, "count": found.clips, "frames": found.frames}
+
+
+def _nothing(pairs: Sequence[dict], name: str, reason: str = "") -> dict:
+    """No value of a metric, for the reason that most pairs have where all of them left it out."""
+    reasons = Counter(record["left_out"][name] for record in pairs if name in record["left_out"])
+    if reasons.total() == len(pairs):
+        [(reason, _)] = reasons.most_common(1)
+    return {"count": 0, "frames": 0, "reason": reason}
 
 
 def _published(figures: Sequence[Figure]) -> dict[str, str]:

@@ -30,6 +30,7 @@ rule score_pair:
         video="{video}",
         audio="{audio}",
         detector=config["faces"]["detector"],
+        fvd_window=config["metrics"]["fvd_window"],
     script:
         "../workflow_scripts/score_pair.py"
 

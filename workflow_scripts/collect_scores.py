@@ -24,9 +24,9 @@ def collect_scores(
     `features` are the files of what metrics of sets need, in the same order; `papers` those of published figures.
     """
     records = [read_json(path) for path in scores]
-    table = metrics_table(records)
     sets = set_values(zip(records, features, strict=bool(features)))
-    for path, rows in ((metrics_csv, table), (summary_csv, summary_table(table, sets, read_figures(papers)))):
+    summary = summary_table(records, sets, read_figures(papers))
+    for path, rows in ((metrics_csv, metrics_table(records)), (summary_csv, summary)):
         with whole(path) as partial:
             rows.to_csv(partial, index=False, float_format="%.6g")
 

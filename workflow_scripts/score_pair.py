@@ -50,6 +50,7 @@ def score_pair(
     video: str,
     audio: str,
     detector: str = "dlib",
+    fvd_window: int | None = 16,
 ) -> None:
     """Score `sample`, made by `system` from clip `video`'s picture and clip `audio`'s speech, into the file `scores`, and what
     metrics of sets need into `features`.
@@ -72,6 +73,7 @@ def score_pair(
         video_opening=None if own else _opening(video_opening),
         sound=read_audio(sound),
         transcripts=read_transcripts(*transcripts) if transcripts else None,
+        fvd_window=fvd_window,
         weights=there,
         reasons=absent
         | ({"video opening": OWN_SPEECH} if own else {"reference": NO_REFERENCE, "reference landmarks": NO_REFERENCE}),

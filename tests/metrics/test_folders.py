@@ -106,6 +106,13 @@ def test_nothing_to_score_is_an_error_of_one_line(tmp_path):
     assert (result.returncode, "Traceback" in result.stderr, "nowhere" in result.stderr) == (1, False, True)
 
 
+@pytest.mark.parametrize("text", ["8", "251", "all", "-16"])
+def test_windows_that_fvd_cannot_have_are_refused(text, tmp_path):
+    command = [sys.executable, "-m", "metrics", "--reference", tmp_path, "--generated", tmp_path]
+    result = subprocess.run([*command, f"--fvd-window={text}"], capture_output=True, text=True)
+    assert (result.returncode, "neither 'whole' nor a number of frames from 9 to 250" in result.stderr) == (2, True)
+
+
 def test_pairs_are_found_by_name_and_folder(tmp_path):
     for name in ("made/a.mp4", "made/notes.txt", "made/real/a.mp4", "made/sys/a--b.MOV", "made/sys/b.webm"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

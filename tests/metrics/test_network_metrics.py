@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 from random_weights import random_network, write_random_weights
 from skimage.data import astronaut
 
@@ -12,7 +13,7 @@ from metrics.batches import BATCH
 from metrics.frechet import Moments, frechet_distance
 from metrics.metric import NotComputed
 from metrics.scoring import score
-from models.perception.i3d import features as i3d_features
+from models.perception.i3d import I3D, preprocessed
 from models.perception.inception import features as inception_features
 from models.perception.lpips import distances
 from toolkit.media.writer import write_video
@@ -54,11 +55,18 @@ def test_lpips_of_small_pictures_is_not_computed(weights):
         lpips.measure(Given(None, weights=weights)).result()
 
 
+def of_video(network: I3D, frames):
+    """I3D's feature (400,) of a video whose frames are all there at once."""
+    with torch.inference_mode():
+        return network(preprocessed(torch.from_numpy(np.stack(frames))[None]))[0].numpy()
+
+
 def test_fid_keeps_every_frame_of_both_sides(weights):
     generated, reference = pictures(5), pictures(3, seed=1)
     measure = feed(fid.measure(Given(None, weights=weights)), generated, reference)
     assert measure.result() == {}
     found = measure.features()
+    assert all((found.pop(f"{name}.frames") == [1] * 5).all() for name in fid.PREPROCESSINGS)
     assert {name: rows.shape for name, rows in found.items()} == {
         f"{name}.{side}": (count, 2048)
         for name in ("fid", "fid_pytorch_fid")
@@ -91,20 +99,46 @@ def test_fvd_takes_all_windows_of_16_frames(weights):
     assert measure.counts() == {"fvd_windows": 2, "fvd_frames_left_out": 3}
     found = measure.features()
     assert (found["fvd.generated"].shape, found["fvd.reference"].shape) == ((2, 400), (1, 400))
-    second = i3d_features(random_network("i3d"), np.stack(generated[16:32]))
+    assert found["fvd.frames"].tolist() == [16, 16]
+    second = of_video(random_network("i3d"), generated[16:32])
     assert np.abs(found["fvd.generated"][1] - second).max() < 1e-4 * np.abs(second).max()
     assert np.abs(found["fvd.generated"][0] - second).max() > 1e-3 * np.abs(second).max()
 
 
 def test_fvd_of_a_short_clip_is_not_computed_but_of_the_whole_is(weights):
-    given = Given(None, weights=weights)
+    generated = pictures(12)
     with pytest.raises(NotComputed, match="12 frames, it takes 16"):
-        feed(fvd.measure(given), pictures(12), []).result()
-    whole = feed(fvd.Fvd(given, window=None), pictures(12), [])
-    assert whole.result() == {}
-    assert whole.features()["fvd.generated"].shape == (1, 400)
+        feed(fvd.measure(Given(None, weights=weights)), generated, []).result()
+    given = Given(None, weights=weights, fvd_window=None)
+    measure = feed(fvd.measure(given), generated, [])
+    assert measure.result() == {}
+    found = measure.features()
+    assert found["fvd.frames"].tolist() == [12]
+    [row] = found["fvd.generated"]
+    whole = of_video(random_network("i3d"), generated)
+    assert np.abs(row - whole).max() < 1e-4 * np.abs(whole).max()
+    assert measure.counts() == {"fvd_windows": 1, "fvd_frames_left_out": 0}
     with pytest.raises(NotComputed, match="8 frames, it takes 9"):
-        feed(fvd.Fvd(given, window=None), pictures(8), []).result()
+        feed(fvd.measure(given), generated[:8], []).result()
+
+
+def test_fvd_looks_no_longer_than_there_is_a_reference(weights):
+    """Both sides are to have equally many frames."""
+    given = Given(None, reference="real.mp4", weights=weights, fvd_window=None)
+    measure = feed(fvd.measure(given), pictures(14), pictures(10, seed=1))
+    measure.result()
+    assert measure.features()["fvd.frames"].tolist() == [10]
+
+
+def test_a_clip_too_long_to_be_taken_whole_is_left_out_and_not_held(weights, monkeypatch):
+    monkeypatch.setattr(fvd, "MOST", 10)
+    given = Given(None, weights=weights, fvd_window=None)
+    measure = feed(fvd.measure(given), pictures(12), pictures(10))
+    assert sum(map(len, measure._waiting.values())) == 10  # the reference's, which is short enough
+    with pytest.raises(NotComputed, match="12 frames, it takes 10 of a whole clip at most"):
+        measure.result()
+    assert "fvd.generated" not in measure.features()
+    assert measure.features()["fvd.reference"].shape == (1, 400)
 
 
 @pytest.mark.parametrize("file", [fid, fvd])

@@ -168,3 +168,16 @@ def test_a_network_that_is_there_measures_and_is_named(clips, tmp_path, portrait
     assert "torch" in record["versions"]
     with np.load(tmp_path / "scores.npz") as features:
         assert {features[f"fid.{side}"].shape for side in ("generated", "reference")} == {(4, 2048)}
+
+
+def test_fvd_takes_a_clip_whole_where_it_is_asked_to(clips, tmp_path, portrait):
+    weights = [write_random_weights("i3d", tmp_path).with_suffix(".json")]
+    frames = list(portrait(opening(1.0)))[:10]
+    record = scored(clips, tmp_path, frames, "first", "first", weights=weights, fvd_window=None)
+    assert record["settings"]["FVD"] == "each clip whole, those of 9 to 250 frames"
+    assert "fvd" not in record["left_out"]
+    with np.load(tmp_path / "scores.npz") as features:
+        assert features["fvd.frames"].tolist() == [10]
+    record = scored(clips, tmp_path, frames, "first", "first", weights=weights)
+    assert record["settings"]["FVD"].startswith("windows of 16 frames, stride 16")
+    assert record["left_out"]["fvd"] == "10 frames, it takes 16"

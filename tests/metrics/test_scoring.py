@@ -63,6 +63,7 @@ def test_every_metric_is_either_computed_or_left_out_with_a_reason(video):
     assert not metrics.keys() & left_out.keys()
     assert metrics.keys() | left_out.keys() == {metric.name for metric in METRICS}
     assert all(left_out.values())
+    assert record["pooled"] == {"blinks": FRAMES / 25, "blinks_published": FRAMES / 25}
 
 
 def test_a_pair_with_everything_known(video):
