@@ -21,7 +21,7 @@ def settings(records: Iterable[dict]) -> dict[str, str]:
             if name not in BY_NAME:
                 found[name][str(value)] = None
     return {
-        name: " · ".join(values) if len(values) <= MOST_VALUES else f"{len(values)} of them, one or more a pair"
+        name: " · ".join(values) if len(values) <= MOST_VALUES else f"{len(values)} different ones"
         for name, values in found.items()
     }
 

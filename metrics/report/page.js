@@ -11,24 +11,40 @@ for (const table of document.querySelectorAll("table.sortable")) {
       const order = heading.getAttribute("aria-sort") === first ? second : first;
       headings.forEach((other) => other.setAttribute("aria-sort", other === heading ? order : "none"));
       const sign = order === "ascending" ? 1 : -1;
-      const key = (row) => (numeric ? row.cells[column].dataset.value : row.cells[column].textContent.trim());
-      const rows = [...table.tBodies[0].rows].sort((a, b) => {
-        const [left, right] = [key(a), key(b)];
+      const key = ({ cells }) => (numeric ? cells[column].dataset.value : cells[column].textContent.trim());
+      const rows = [...table.tBodies[0].rows].map((row) => [key(row), row]).sort(([left], [right]) => {
         if (left === "" || right === "") return (left === "") - (right === ""); // values left out stay at the end
         return sign * (numeric ? left - right : left.localeCompare(right, undefined, { numeric: true }));
       });
-      table.tBodies[0].append(...rows);
+      table.tBodies[0].append(...rows.map(([, row]) => row));
     });
   });
 }
 
-// One of many plots: the one that is chosen.
-for (const choice of document.querySelectorAll(".choice")) {
-  const plots = [...choice.querySelectorAll("figure")];
-  const select = choice.querySelector("select");
-  const show = () => plots.forEach((plot, number) => { plot.hidden = number !== Number(select.value); });
+// The long table: the columns that are chosen, after those that say which pair it is.
+for (const select of document.querySelectorAll(".columns")) {
+  const table = select.closest("section").querySelector("table");
+  const show = () => {
+    const metrics = new Set(select.value.split(" ").map(Number));
+    for (const { cells } of table.rows) {
+      const first = cells.length - Number(select.dataset.count);
+      for (let place = first; place < cells.length; place++) cells[place].hidden = !metrics.has(place - first);
+    }
+  };
   select.addEventListener("change", show);
   show(); // a page that is loaded again keeps its choice
+}
+
+// One of many plots or players: the one that is chosen.
+for (const choice of document.querySelectorAll(".choice")) {
+  const options = [...choice.querySelectorAll(".option")];
+  const select = choice.querySelector("select");
+  const show = () => {
+    options.forEach((option, number) => { option.hidden = number !== Number(select.value); });
+    options[select.value].querySelectorAll("video").forEach((video) => { video.preload = "auto"; });
+  };
+  select.addEventListener("change", show);
+  show();
 }
 
 // Players: the longest video of a pair is the clock, the others follow it.
@@ -56,6 +72,7 @@ function setUp(player, videos) {
     slider.max = frames() - 1;
     slider.value = number;
     output.textContent = `${number + 1} / ${frames()}`;
+    slider.setAttribute("aria-valuetext", `${number + 1} of ${frames()}`);
     if (cursor) {
       const [left, right] = [Number(cursor.dataset.left), Number(cursor.dataset.right)];
       const share = Math.min(1, number / Math.max(1, Number(player.dataset.frames)));
@@ -63,8 +80,9 @@ function setUp(player, videos) {
     }
   }
 
-  // One seek at a time: Chromium may stay in the first of two that overlap.
+  // One seek at a time: Chromium may stay in the first of two that overlap. What waited is forgotten: its "seeked" may still come.
   function go(video, time) {
+    waiting.delete(video);
     if (video.seeking) waiting.set(video, time);
     else if (Math.abs(video.currentTime - time) > 1e-3) video.currentTime = time;
   }
@@ -80,11 +98,13 @@ function setUp(player, videos) {
     playing = false;
     videos.forEach((video) => video.pause());
     play.textContent = "Play";
+    output.ariaLive = "polite";
   }
 
   async function start() {
     playing = true;
     play.textContent = "Pause";
+    output.ariaLive = "off"; // nobody listens to 25 numbers a second
     seek(current >= frames() - 1 ? 0 : current);
     for (const video of videos) {
       while (video.seeking) await new Promise((done) => video.addEventListener("seeked", done, { once: true }));
@@ -96,7 +116,7 @@ function setUp(player, videos) {
 
   function follow() {
     if (!playing) return;
-    if (clock.ended) return pause();
+    if (clock.ended || player.hidden) return pause();
     show(Math.min(frames() - 1, Math.floor(clock.currentTime * fps + 1e-3)));
     for (const video of videos) {
       const late = clock.currentTime - video.currentTime;
@@ -115,7 +135,7 @@ function setUp(player, videos) {
     button.addEventListener("click", actions[button.dataset.do]);
   }
   slider.addEventListener("input", () => { pause(); seek(Number(slider.value)); });
-  player.querySelector("select").addEventListener("change", (event) => {
+  player.querySelector(".speed").addEventListener("change", (event) => {
     rate = Number(event.target.value);
     videos.forEach((video) => { video.playbackRate = rate; });
   });

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from metrics.papers import GROUND_TRUTH
 from metrics.registry import METRICS
 from metrics.report import making, sections
+from metrics.report.leads import BASELINES, FEWEST_CLIPS, leads
 from metrics.report.plots import OPENING_SPAN, colours
 from toolkit.timing import FPS
 
@@ -47,20 +48,29 @@ def render(
     a folder of Snakemake's benchmark files.
     Every name passes through Jinja's autoescape, and the page allows no script but its own (by its hash).
     """
+    last = {"by": "system", "key": lambda systems: systems.isin(BASELINES), "kind": "stable"}
+    table, summary = table.sort_values(**last), summary.sort_values(**last)
     script = (HERE / "page.js").read_text(encoding="utf-8")
     colour = colours(list(table["system"].unique()))
     shown, hidden = sections.players(videos, records, sounds or {}, colour, max_players)
     papers = sections.papers(summary)
     bars = sections.bars(summary, table, papers, colour)
+    led = leads(summary, table, records)
+    with_values = [metric for metric in METRICS if (summary.loc[summary["metric"] == metric.name, "count"] > 0).any()]
+    of_pairs = [metric for metric in with_values if metric.of == "pair"]
     page = {
         "script": Markup(script),
         "script_hash": base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         "style": Markup((HERE / "page.css").read_text(encoding="utf-8")),
         "table": table.to_dict("records"),
-        "table_metrics": [metric for metric in METRICS if metric.name in table and table[metric.name].notna().any()],
+        "table_metrics": of_pairs,
+        "columns": sections.columns(of_pairs),
+        "without_values": len(METRICS) - len(with_values),
         "systems": colour,
-        "tiles": sections.tiles(summary),
-        "summaries": sections.summaries(summary, papers),
+        "baselines": BASELINES,
+        "tiles": sections.tiles(summary, led, table, colour),
+        "fewest_clips": FEWEST_CLIPS,
+        "summaries": sections.summaries(summary, papers, led),
         "papers": papers,
         "bars": bars,
         "clip_plots": sections.clips(table, colour),
@@ -68,7 +78,7 @@ def render(
         "hidden_players": hidden,
         "opening_span": OPENING_SPAN,
         "fps": FPS,
-        "left_out": sections.left_out(records),
+        "left_out": sections.left_out(records, summary),
         "unusable": [verdict for verdict in verdicts if not verdict["usable"]],
         "clips": len(verdicts),
         "metrics": METRICS,

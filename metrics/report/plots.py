@@ -11,11 +11,14 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from metrics.report.leads import BASELINES
 from toolkit.timing import FPS
 
 INK = "#010203"
 """Stands for the page's text colour until the SVG is written."""
-PALETTE = ("#7a8794", "#c2923a", "#3b82d6", "#e0663a", "#2aa287", "#b45fb8", "#d6476b", "#6d8f2d")
+PALETTE = ("#3b82d6", "#e0663a", "#2aa287", "#b45fb8", "#d6476b", "#6d8f2d")
+"""Each at least 3 : 1 from the page's light and its dark ground, as the greys of the baselines are."""
+GREYS = dict(zip(BASELINES, ("#7a8794", "#9a8a6a"), strict=True))
 OPENING_SPAN = (0.055, 0.995)
 """Where an opening plot's time axis begins and ends, as shares of its width: the players draw their cursor there."""
 LABELS = 8
@@ -25,8 +28,9 @@ MOST_NAMES, MOST_LETTERS = 60, 110
 
 
 def colours(systems: list[str]) -> dict[str, str]:
-    """A colour for each system, the same in every plot."""
-    return {system: PALETTE[place % len(PALETTE)] for place, system in enumerate(systems)}
+    """A colour for each system, the same in every plot; greys for the baselines."""
+    palette = cycle(PALETTE)
+    return {system: GREYS.get(system) or next(palette) for system in systems}
 
 
 def metric_bars(
@@ -35,13 +39,14 @@ def metric_bars(
     papers: Sequence[tuple[str, float]],
     colour: Mapping[str, str],
     title: str,
+    width: float = 4.4,
 ) -> Markup:
     """A bar per system with its mean, whiskers from low to high, a dot per pair, a diamond per figure of a paper.
 
     `means` has columns system, mean, low, high of one metric and kind; `values` has system and value of each pair;
-    `papers` are systems with the values that their papers report.
+    `papers` are systems with the values that their papers report; `width` is in inches.
     """
-    figure, axes = _figure(4.4, 0.34 * len(means) + 0.42, 10.5)
+    figure, axes = _figure(width, 0.34 * len(means) + 0.42, 10.5)
     places = np.arange(len(means))[::-1]
     place_of = dict(zip(means["system"], places, strict=True))
     axes.barh(places, means["mean"], 0.62, color=[colour[system] for system in means["system"]], alpha=0.85)
@@ -56,7 +61,7 @@ def metric_bars(
     axes.set_yticks(places, means["system"])
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(5))
-    figure.subplots_adjust(left=0.32, right=0.97, top=0.97, bottom=0.3 / figure.get_figheight())
+    figure.subplots_adjust(left=1.4 / width, right=0.97, top=0.97, bottom=0.3 / figure.get_figheight())
     return _svg(figure, title)
 
 
@@ -66,7 +71,7 @@ def clip_plot(values: pd.DataFrame, colour: Mapping[str, str], title: str) -> Ma
     place_of = {pair: place for place, pair in enumerate(values["pair"].unique())}
     names = [_short(" ← ".join(dict.fromkeys(pair.split("--")))) for pair in place_of]
     turned = sum(map(len, names)) > MOST_LETTERS
-    below = 0.3 + (0.07 * max(map(len, names)) if turned else 0)
+    below = 0.15 + 0.07 * max(map(len, names)) if turned else 0.3
     figure, axes = _figure(9.0, 1.9 + below, LABELS, grid="both")
     for mark, (system, rows) in zip(cycle("osD^vPX*"), values.groupby("system", sort=False), strict=False):
         axes.plot(rows["pair"].map(place_of), rows["value"], mark, color=colour[system], markersize=5, label=system)
@@ -139,12 +144,13 @@ def _figure(width: float, height: float, labels: float, grid: str = "x") -> tupl
 def _svg(figure: Figure, title: str) -> Markup:
     buffer = io.StringIO()
     # Names are text as they stand: letters stay letters (searchable, in the page's font) and "$" starts no formula.
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "talkflow", "text.parse_math": False}):
+    # The title keeps the marks' ids apart: one page holds many plots, and an id may stand once.
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "text.parse_math": False}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # one page holds many plots, and an id may stand once
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
     svg = re.sub(r'<g clip-path="[^"]*">(\s*<use [^>]*/>){2,}', _styled_once, svg)
     svg = re.sub(r"\n\s+", "\n", svg)

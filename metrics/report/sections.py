@@ -1,6 +1,7 @@
 """What the report says, as plain lists and dictionaries for its template."""
 
 import base64
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count, product
@@ -13,13 +14,16 @@ import soundfile
 from metrics.metric import Metric
 from metrics.papers import GROUND_TRUTH
 from metrics.registry import BY_NAME, METRICS
+from metrics.report.leads import BASELINES, Lead
 from metrics.report.plots import clip_plot, metric_bars, opening_plot
 from metrics.tables import OF_PAIRS, SEPARATOR
 from toolkit.timing import SAMPLES_PER_FRAME
 
-HEADLINE = ("lse_c", "mouth_correlation", "fid", "m_lmd", "psnr", "ssim")
-LARGEST_VIDEO = 24 * 2**20
-"""Bytes of a video that still goes into the page."""
+HEADLINE = ("lse_c", "mouth_correlation", "fid", "csim", "m_lmd", "psnr", "ssim")
+"""What is looked at first: do lips follow the speech, does it look real, is it still the same person?"""
+MOST_VIDEO = 96 * 2**20
+"""Bytes of video in the page: browsers refuse much larger ones."""
+MOST_TILES = 4
 KIND_TITLES = {"self": "Own speech", "crossed": "Another clip's speech"}
 FAMILIES = (
     "Pictures beside the real ones",
@@ -28,6 +32,7 @@ FAMILIES = (
     "Speech and lips",
     "The generated video by itself",
 )
+Leads = Mapping[tuple[str, str], Lead]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -36,8 +41,10 @@ def number(value: float | None, digits: int = 3) -> str:
         return ""
     if value == 0:
         return "0"
-    text = f"{value:.{digits}g}"
-    return f"{value:.0f}" if "e+" in text else f"{value:.3f}" if abs(value) < 0.1 else text
+    if abs(value) < 0.1:
+        return f"{value:z.3f}"
+    text = f"{value:#.{digits}g}"
+    return f"{value:.0f}" if "e+" in text else text.removesuffix(".")
 
 
 def family(metric: Metric) -> str:
@@ -48,19 +55,21 @@ def family(metric: Metric) -> str:
         return FAMILIES[3]
     if "reference landmarks" in metric.needs:
         return FAMILIES[1]
-    return FAMILIES[0 if "reference" in metric.needs else 4]
+    return FAMILIES[0 if {"reference", "person"} & set(metric.needs) else 4]
 
 
-def tiles(summary: pd.DataFrame, most: int = 4) -> list[dict]:
-    """The headline: for each of the first metrics, the system that does best with its own clips' speech."""
+def tiles(summary: pd.DataFrame, leads: Leads, table: pd.DataFrame, colour: Mapping[str, str]) -> list[dict]:
+    """The headline: for each of the first metrics, who leads with the clips' own speech, and how far that can be trusted."""
     found = []
-    for metric in (BY_NAME[name] for name in HEADLINE):
+    for metric in [BY_NAME[name] for name in HEADLINE if (name, "self") in leads][:MOST_TILES]:
         rows = _rows(summary, metric.name, "self")
-        best = _best(rows, metric)
-        if best is not None:
-            truth = rows.loc[rows["system"] == GROUND_TRUTH, "mean"]
-            found.append({**best, "metric": metric, "truth": truth.iloc[0] if len(truth) else None})
-    return found[:most]
+        lead = leads[metric.name, "self"]
+        mean = rows.set_index("system").loc[lead.system, "mean"]
+        svg = metric_bars(
+            rows, _values(table, metric, "self"), (), colour, f"{metric.title}: systems compared", width=3.4
+        )
+        found.append({"metric": metric, "lead": lead, "mean": mean, "svg": svg})
+    return found
 
 
 def papers(summary: pd.DataFrame) -> list[dict]:
@@ -76,30 +85,25 @@ def papers(summary: pd.DataFrame) -> list[dict]:
     return found
 
 
-def summaries(summary: pd.DataFrame, reported: Sequence[dict]) -> list[dict]:
-    """A table per kind of pair and family: systems by the metrics that have a value there; the best of each column is
-    marked, and a cell has the figures of papers that belong beside it."""
+def summaries(summary: pd.DataFrame, reported: Sequence[dict], leads: Leads) -> list[dict]:
+    """A table per kind of pair and family: systems by the metrics that have a value there, each metric with who leads;
+    the best system's cell is marked, and a cell has the figures of papers that belong beside it."""
     figures = defaultdict(list)
     for figure in reported:
         figures[figure["ours"]["system"], figure["ours"]["kind"], figure["metric"].name].append(figure)
     tables = []
     for (kind, kind_title), title in product(KIND_TITLES.items(), FAMILIES):
-        by_metric = {metric: _rows(summary, metric.name, kind) for metric in METRICS if family(metric) == title}
-        by_metric = {metric: rows for metric, rows in by_metric.items() if len(rows)}
-        cells = {}
-        for metric, rows in by_metric.items():
-            best = _best(rows, metric)
-            for row in rows.to_dict("records"):
-                is_best = best is not None and row["system"] == best["system"]
-                figure = figures[row["system"], kind, metric.name]
-                cells[row["system"], metric.name] = row | {"best": is_best, "papers": figure}
-        systems = [name for name in summary["system"].unique() if any(key[0] == name for key in cells)]
-        rows = [{"system": system, "cells": [cells.get((system, m.name)) for m in by_metric]} for system in systems]
-        if by_metric:
-            of_sets = all(metric.of == "set" for metric in by_metric)
-            tables.append(
-                {"kind": kind_title, "title": title, "of_sets": of_sets, "metrics": list(by_metric), "rows": rows}
-            )
+        shown = [metric for metric in METRICS if family(metric) == title and len(_rows(summary, metric.name, kind))]
+        led = {metric: leads.get((metric.name, kind)) for metric in shown}
+        cells: dict[str, dict[str, dict]] = {}
+        of_kind = summary[(summary["kind"] == kind) & summary["metric"].isin([metric.name for metric in shown])]
+        for row in of_kind.to_dict("records"):
+            is_best = led[BY_NAME[row["metric"]]] == (row["system"], "")
+            figure = figures[row["system"], kind, row["metric"]]
+            cells.setdefault(row["system"], {})[row["metric"]] = row | {"best": is_best, "papers": figure}
+        if shown:
+            of_sets = all(metric.of == "set" for metric in shown)
+            tables.append({"kind": kind_title, "title": title, "of_sets": of_sets, "metrics": led, "rows": cells})
     return tables
 
 
@@ -139,37 +143,61 @@ def players(
     colour: Mapping[str, str],
     max_players: int,
 ) -> tuple[list[dict], int]:
-    """The pairs to look at (at most `max_players`, in the order of `videos`) and the number of those not shown.
+    """The pairs to look at (at most `max_players`, in the order of `videos`, while the page has room for all videos of a
+    pair) and the number of those not shown.
 
-    Each has its videos as data addresses and the plot of the mouth's opening over time, above the loudness of its speech
-    where that clip's sound is among `sounds`.
+    Each has its videos as data addresses, baselines last, and the plot of the mouth's opening over time, above the
+    loudness of its speech where that clip's sound is among `sounds`.
     """
     by_pair = defaultdict(list)
-    for video in videos:
+    for video in _baselines_last(videos):
         by_pair[video["pair"]].append(video)
-    shown = []
-    for pair, entries in list(by_pair.items())[:max_players]:
-        scored = {record["system"]: record for record in records if record["pair"] == pair}
-        shown.append(
-            {"pair": pair, "videos": [_video(entry, scored) for entry in entries], **_openings(scored, sounds, colour)}
-        )
+    shown, room = [], MOST_VIDEO
+    for pair in dict.fromkeys(video["pair"] for video in videos):
+        size = sum(Path(video["path"]).stat().st_size for video in by_pair[pair])
+        if len(shown) < max_players and size <= room:
+            room -= size
+            scored = {record["system"]: record for record in _baselines_last(records) if record["pair"] == pair}
+            films = [_video(video, _headline(scored)) for video in by_pair[pair]]
+            picture, _, speech = pair.partition("--")
+            title = f"{picture} with {'its own speech' if speech == picture else f'the speech of {speech}'}"
+            shown.append({"title": title, "videos": films, **_openings(scored, sounds, colour)})
     return shown, len(by_pair) - len(shown)
 
 
-def left_out(records: Iterable[dict]) -> list[dict]:
-    """The reasons for which metrics were left out, each with its metrics and the samples that it holds for."""
-    reasons = defaultdict(lambda: (set(), []))
-    for record in records:
-        for name, reason in record["left_out"].items():
-            metrics, samples = reasons[reason]
-            metrics.add(name)
-            sample = f"{record['system']}: {record['pair']}"
-            if sample not in samples:
-                samples.append(sample)
+def left_out(records: Iterable[dict], summary: pd.DataFrame) -> list[dict]:
+    """The reasons for which metrics were left out, each with its metrics and the samples that it holds for; reasons that
+    differ in a number alone (of frames, of pixels) are one, with an ellipsis in its place."""
+    told = [(name, why, f"{r['system']}: {r['pair']}") for r in records for name, why in r["left_out"].items()]
+    known = {(name, why) for name, why, _ in told}
+    for row in summary[summary["reason"] != ""].to_dict("records"):  # of sets; of pairs, what their records say
+        if (row["metric"], row["reason"]) not in known and BY_NAME[row["metric"]].of == "set":
+            told.append((row["metric"], row["reason"], f"{row['system']}: {KIND_TITLES[row['kind']].lower()}"))
+    reasons = defaultdict(lambda: ({}, set(), {}))
+    for name, why, sample in told:
+        texts, metrics, samples = reasons[re.sub(r"\b\d+\b", "…", why)]
+        texts[why] = samples[sample] = None
+        metrics.add(name)
     return [
-        {"reason": reason, "metrics": [m.title for m in METRICS if m.name in names], "samples": samples}
-        for reason, (names, samples) in reasons.items()
+        {
+            "reason": masked if len(texts) > 1 else next(iter(texts)),
+            "metrics": [metric.title for metric in METRICS if metric.name in names],
+            "samples": list(samples),
+        }
+        for masked, (texts, names, samples) in reasons.items()
     ]
+
+
+def columns(metrics: Sequence[Metric]) -> dict[str, list[int]]:
+    """Choices of the long table's columns by title, as places in `metrics`: the headline, each family, all."""
+    chosen = {"The main ones": [place for place, metric in enumerate(metrics) if metric.name in HEADLINE]}
+    chosen |= {title: [place for place, metric in enumerate(metrics) if family(metric) == title] for title in FAMILIES}
+    chosen["All"] = list(range(len(metrics)))
+    return {title: places for title, places in chosen.items() if places}
+
+
+def _baselines_last(entries: Iterable[dict]) -> list[dict]:
+    return sorted(entries, key=lambda entry: entry["system"] in BASELINES)
 
 
 def _rows(summary: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:
@@ -184,25 +212,17 @@ def _values(table: pd.DataFrame, metric: Metric, kind: str) -> pd.DataFrame:
     return values.rename(columns={metric.name: "value"})
 
 
-def _best(rows: pd.DataFrame, metric: Metric) -> dict | None:
-    """The best row that is not the truth itself; None where no direction is better or nobody competes."""
-    rivals = rows[rows["system"] != GROUND_TRUTH]
-    if metric.direction == "neutral" or rivals.empty:
-        return None
-    place = rivals["mean"].idxmax() if metric.direction == "higher" else rivals["mean"].idxmin()
-    return rivals.loc[place].to_dict()
+def _headline(scored: Mapping[str, dict]) -> dict[str, list[tuple[Metric, float | None]]]:
+    """The first metrics that any system has a value of, and each system's."""
+    values = {system: record["metrics"] for system, record in scored.items()}
+    names = [name for name in HEADLINE if any(name in found for found in values.values())][:MOST_TILES]
+    return {system: [(BY_NAME[name], found.get(name)) for name in names] for system, found in values.items()}
 
 
-def _video(entry: dict, scored: dict[str, dict]) -> dict:
-    path = Path(entry["path"])
-    shown = path.stat().st_size <= LARGEST_VIDEO
-    values = scored.get(entry["system"], {}).get("metrics", {})
-    return {
-        "system": entry["system"],
-        "name": path.name,
-        "data": f"data:video/mp4;base64,{base64.b64encode(path.read_bytes()).decode()}" if shown else None,
-        "values": [(BY_NAME[name], values[name]) for name in HEADLINE if name in values],
-    }
+def _video(entry: dict, values: Mapping[str, list]) -> dict:
+    data = base64.b64encode(Path(entry["path"]).read_bytes()).decode()
+    system = entry["system"]
+    return {"system": system, "data": f"data:video/mp4;base64,{data}", "values": values.get(system, [])}
 
 
 def _openings(scored: Mapping[str, dict], sounds: Mapping[str, Path], colour: Mapping[str, str]) -> dict:
@@ -210,9 +230,9 @@ def _openings(scored: Mapping[str, dict], sounds: Mapping[str, Path], colour: Ma
     for system, record in scored.items():
         openings = record["openings"]
         if "speech" in openings:
-            tracks.setdefault("in the speech's clip", openings["speech"])
+            tracks.setdefault("aim: the speech's clip", openings["speech"])
         if "video" in openings:
-            tracks.setdefault("in the picture's clip", openings["video"])
+            tracks.setdefault("the picture's clip", openings["video"])
         if "generated" in openings:
             tracks[system] = openings["generated"]
     if not tracks:

@@ -4,15 +4,20 @@ import math
 import re
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
 from metrics.registry import BY_NAME, METRICS
-from metrics.report import making
-from metrics.report.sections import FAMILIES, family, loudness, number
-from metrics.tables import read_summary
+from metrics.report import making, sections
+from metrics.report.plots import colours
+from metrics.report.sections import FAMILIES, family, left_out, loudness, number
+from metrics.tables import OF_PAIRS, read_metrics, read_summary
+from tests.metrics.conftest import SYSTEMS
 from toolkit.files import read_json
 from workflow_scripts.build_report import build_report
 from workflow_scripts.collect_scores import collect_scores
@@ -45,6 +50,10 @@ class Page(HTMLParser):
 
     def all(self, tag):
         return [attributes for name, attributes in self.elements if name == tag]
+
+
+def players(page):
+    return [a for a in page.all("div") if a.get("class", "").startswith("player")]
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +142,23 @@ def test_measuring_networks_and_detectors_have_licences_too():
 def test_settings_that_differ_are_all_told():
     records = [{"settings": {"view": view, "opening": f"{n}.json", "psnr": "x"}} for n, view in enumerate("aabbaa")]
     found = making.settings(records)
-    assert found == {"view": "a · b", "opening": "6 of them, one or more a pair"}
+    assert found == {"view": "a · b", "opening": "6 different ones"}
+
+
+def test_reasons_that_differ_in_a_number_are_one():
+    names = {"system": "s", "pair": "a--a"}
+    records = [names | {"left_out": {"psnr": f"infinite: all {n} frames"}} for n in (5, 6)]
+    records.append(names | {"pair": "b--b", "left_out": {"lpips": "no file 1.4.pth", "psnr": "infinite: all 5 frames"}})
+    summary = pd.DataFrame([{"system": "s", "kind": "self", "metric": "fvd", "reason": "needs two"}])
+    assert left_out(records, summary) == [
+        {"reason": "infinite: all … frames", "metrics": ["PSNR"], "samples": ["s: a--a", "s: b--b"]},
+        {"reason": "no file 1.4.pth", "metrics": ["LPIPS"], "samples": ["s: b--b"]},
+        {"reason": "needs two", "metrics": ["FVD"], "samples": ["s: own speech"]},
+    ]
 
 
 def test_every_metric_belongs_to_a_family():
-    expected = ("psnr", "f_lmd", "fid", "mouth_correlation", "niqe")
+    expected = ("csim", "f_lmd", "fid", "mouth_correlation", "niqe")
     assert tuple(family(BY_NAME[name]) for name in expected) == FAMILIES
     assert family(BY_NAME["lse_c"]) == family(BY_NAME["wer"]) == FAMILIES[3]
 
@@ -151,10 +172,16 @@ def test_every_plot_is_a_file_of_its_own(page, report):
         assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
 
 
-def test_the_clip_by_clip_plots_show_every_pair(page):
-    plots = [a for a in page.all("svg") if a["aria-label"].endswith(": every pair")]
-    assert len(plots) == len([a for a in page.all("option") if a["value"].isdigit() and "." not in a["value"]]) - 4
-    assert "PSNR, own speech: every pair" in {a["aria-label"] for a in plots}
+def test_the_clip_by_clip_plots_show_every_pair(page, report):
+    table = read_metrics(report.parent / "metrics.csv")
+    several = [
+        BY_NAME[name].title
+        for name, (_, rows) in product(OF_PAIRS, table.groupby("kind"))
+        if rows.loc[rows[name].notna(), "pair"].nunique() > 1
+    ]
+    plots = [a["aria-label"] for a in page.all("svg") if a["aria-label"].endswith(": every pair")]
+    assert sorted(label.rsplit(", ", 1)[0] for label in plots) == sorted(several)
+    assert "PSNR, own speech: every pair" in plots
 
 
 def test_loudness_is_one_value_a_frame(tmp_path):
@@ -170,7 +197,8 @@ def test_loudness_stands_behind_the_opening_where_the_sound_is_known(page):
 def test_each_pair_has_its_players_and_the_track_of_its_mouth(page, results):
     assert len(page.all("video")) == len(results.videos)
     assert all(video["src"].startswith("data:video/mp4;base64,AAAA") for video in page.all("video"))
-    assert len([a for a in page.all("div") if a.get("class") == "player"]) == 4
+    assert len(page.all("video")) == 3 + 2 + 3 + 2  # the truth speaks with its own speech alone
+    assert len(players(page)) == 4
     assert len([a for a in page.all("svg") if a["aria-label"].startswith("Opening of the mouth")]) == 4
 
 
@@ -179,8 +207,12 @@ def test_tables_and_plots_speak_to_screen_readers(page):
     assert all("scope" in heading for heading in page.all("th"))
     assert all(svg.get("role") == "img" and svg["aria-label"] for svg in page.all("svg"))
     assert all(video["aria-label"] for video in page.all("video"))
-    identities = [attributes["id"] for name, attributes in page.elements if "id" in attributes and name == "section"]
+    identities = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     assert len(set(identities)) == len(identities)
+    named = {attributes["aria-labelledby"] for attributes in page.all("section")}
+    assert named <= set(identities)
+    links = {attributes["href"][1:] for attributes in page.all("a")}
+    assert links <= set(identities)
 
 
 def test_only_so_many_players_are_shown(results, report, tmp_path):
@@ -196,8 +228,17 @@ def test_only_so_many_players_are_shown(results, report, tmp_path):
         max_players=1,
     )
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
-    assert len([a for a in page.all("div") if a.get("class") == "player"]) == 1
+    assert len(players(page)) == 1
     assert "3 more pairs are not shown" in page.text
+
+
+def test_a_pair_whose_videos_do_not_fit_is_not_shown(results, monkeypatch):
+    records = [read_json(path) for path in results.scores]
+    first = sum(Path(video["path"]).stat().st_size for video in results.videos if video["pair"] == records[0]["pair"])
+    monkeypatch.setattr(sections, "MOST_VIDEO", first)
+    shown, hidden = sections.players(results.videos, records, {}, colours(list(SYSTEMS)), 6)
+    assert [player["title"] for player in shown] == [f"{records[0]['video']} with its own speech"]
+    assert hidden == 3
 
 
 def test_a_report_of_nothing_says_so(tmp_path):
@@ -206,12 +247,23 @@ def test_a_report_of_nothing_says_so(tmp_path):
     build_report(*tables, [], [], str(tmp_path / "report.html"), str(tmp_path / "plots"), videos=[])
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "No metric could be computed." in page.text
-    assert "No videos were given to this report." in page.text
+    assert "There is no video to show." in page.text
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.1234, "0.123"), (28.456, "28.5"), (0.0123, "0.012"), (1234.5, "1234"), (0, "0"), (-0.5, "-0.5"), (None, "")],
+    [
+        (0.1234, "0.123"),
+        (28.456, "28.5"),
+        (23.0, "23.0"),
+        (123.4, "123"),
+        (1234.5, "1234"),
+        (0.0123, "0.012"),
+        (-0.0001, "0.000"),
+        (-0.5, "-0.500"),
+        (0, "0"),
+        (None, ""),
+    ],
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text

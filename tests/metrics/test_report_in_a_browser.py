@@ -67,9 +67,19 @@ def test_a_heading_sorts_by_mouse_and_by_keyboard(page):
     )
 
 
+def set_speed(page, rate: float) -> None:
+    page.ask(f"""(() => {{
+        const select = document.querySelector(".player select");
+        select.value = "{rate:g}";
+        select.dispatchEvent(new Event("change"));
+    }})()""")
+
+
 def test_all_videos_of_a_pair_play_in_step(page):
+    """At a quarter of the speed while we look, as a busy machine looks late."""
     page.wait(f"{VIDEOS}.every((video) => video.readyState >= 2)")
     assert page.ask(f"{VIDEOS}.map((video) => video.duration)") == pytest.approx([FRAMES / 25] * 3)
+    set_speed(page, 0.25)
     page.click(".player [data-do=play]")
     page.wait(f"{VIDEOS}.every((video) => !video.paused && video.currentTime > 0.5)")
     times = page.ask(f"{VIDEOS}.map((video) => video.currentTime)")
@@ -78,6 +88,7 @@ def test_all_videos_of_a_pair_play_in_step(page):
     page.press(" ")  # the button has the focus
     page.wait(f"{VIDEOS}.every((video) => video.paused)")
     assert page.ask("parseFloat(document.querySelector('.player .cursor').style.left)") > 6
+    set_speed(page, 1)
     page.click(".player [data-do=play]")
     page.wait(f"{VIDEOS}.every((video) => video.paused) && {SHOWN} === '{FRAMES} / {FRAMES}'")  # to the end
 
@@ -107,12 +118,60 @@ def test_one_video_is_listened_to(page):
 
 
 def test_the_metric_whose_clips_are_plotted_is_chosen(page):
-    seen = "[...document.querySelectorAll('.choice figure')].map((plot) => plot.checkVisibility())"
+    seen = "[...document.querySelectorAll('#clips figure')].map((plot) => plot.checkVisibility())"
     assert page.ask(seen).index(True) == 0
-    page.focus(".choice select")
+    page.focus("#clips select")
     page.press("ArrowDown")
     page.wait(f"{seen}.indexOf(true) === 1")
     assert page.ask(seen).count(True) == 1
+
+
+def test_the_columns_of_the_long_table_are_chosen(page):
+    shown = "[...document.querySelectorAll('#pairs thead th')].filter((cell) => cell.checkVisibility()).length"
+    few = page.ask(shown)
+    page.focus("#pairs select")
+    page.press("ArrowDown")
+    page.wait(f"{shown} !== {few}")
+    page.ask("document.querySelector('#pairs select').value = document.querySelector('#pairs option:last-child').value")
+    page.ask("document.querySelector('#pairs select').dispatchEvent(new Event('change'))")
+    everything = page.ask("document.querySelectorAll('#pairs thead th').length")
+    assert page.ask(shown) == everything > few
+    assert page.ask("[...document.querySelectorAll('#pairs td')].every((cell) => cell.checkVisibility())")
+
+
+def test_another_pair_is_chosen_and_the_first_falls_silent(page):
+    page.wait(f"{VIDEOS}.every((video) => video.readyState >= 2)")
+    assert page.ask("[...document.querySelectorAll('.player')].filter((one) => one.checkVisibility()).length") == 1
+    page.click(".player [data-do=play]")
+    page.wait(f"{VIDEOS}.every((video) => !video.paused)")
+    page.focus("#players select")
+    page.press("ArrowDown")
+    page.wait(f"{VIDEOS}.every((video) => video.paused)")
+    second = "document.querySelectorAll('.player')[1]"
+    assert page.ask(f"{second}.checkVisibility() && !document.querySelector('.player').checkVisibility()")
+    page.wait(f"[...{second}.querySelectorAll('video')].every((video) => video.readyState >= 2)")  # loaded only now
+    page.ask(f"{second}.focus()")
+    page.press("ArrowRight")
+    assert page.ask(f"{second}.querySelector('output').textContent") == f"2 / {FRAMES}"
+
+
+def test_the_frame_is_spoken_while_stepping_and_not_while_playing(page):
+    live = "document.querySelector('.player output').ariaLive"
+    page.wait(f"{VIDEOS}.every((video) => video.readyState >= 2)")
+    page.click(".player [data-do=play]")
+    assert page.ask(live) == "off"
+    page.click(".player [data-do=forward]")
+    assert page.ask(live) == "polite"
+    text = page.ask("document.querySelector('.player input').getAttribute('aria-valuetext')")
+    assert text == page.ask(SHOWN).replace("/", "of")
+
+
+def test_paper_has_no_controls_and_every_plot(page):
+    page.call("Emulation.setEmulatedMedia", media="print")
+    visible = "[...document.querySelectorAll('{}')].map((element) => element.checkVisibility())"
+    assert not any(page.ask(visible.format("nav, button[data-do], select")))
+    assert all(page.ask(visible.format("#bars svg")))
+    page.call("Emulation.setEmulatedMedia", media="")
 
 
 def test_a_papers_figure_leads_to_its_explanation(page):
@@ -125,7 +184,7 @@ def test_a_papers_figure_leads_to_its_explanation(page):
 
 def test_hostile_names_stay_names(page):
     assert page.ask("document.querySelectorAll('script').length") == 1
-    assert HOSTILE in page.ask("document.querySelector('.player h3').textContent")
+    assert HOSTILE in page.ask("document.querySelector('#players option').textContent")
     assert page.ask("document.querySelectorAll('main i, main u, main em').length") == 0
 
 

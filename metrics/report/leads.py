@@ -1,0 +1,78 @@
+"""Which system is best by a metric, and whether its lead is more than the noise of the clips that happened to be there."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from metrics.metric import Metric
+from metrics.papers import GROUND_TRUTH
+from metrics.registry import METRICS
+from metrics.tables import KINDS, interval
+
+BASELINES = (GROUND_TRUTH, "still")
+"""What systems are held against, the real clips and a picture held: they take part in no comparison."""
+FEWEST_CLIPS = 6
+"""Fewer tell nothing: of two equal systems one is ahead in all of five clips once in 16 runs."""
+
+
+class Lead(NamedTuple):
+    """The `system` with the best mean, and the `doubt` whether that makes it the best; empty where it does."""
+
+    system: str
+    doubt: str
+
+
+def leads(summary: pd.DataFrame, table: pd.DataFrame, records: Iterable[dict]) -> dict[tuple[str, str], Lead]:
+    """Who leads, by name of metric and kind of pair, where a direction is better and a system has a value.
+
+    `summary` and `table` are those of `metrics.tables`, `records` the scores that they were made of.
+    """
+    summary, table = (rows[~rows["system"].isin(BASELINES)] for rows in (summary, table))
+    records = [record for record in records if record["system"] not in BASELINES]
+    found = {}
+    for metric, kind in product((metric for metric in METRICS if metric.direction != "neutral"), KINDS):
+        rows = summary[(summary["metric"] == metric.name) & (summary["kind"] == kind) & (summary["count"] > 0)]
+        systems = list(rows.sort_values("mean", ascending=metric.direction == "lower", kind="stable")["system"])
+        if systems:
+            of_kind = [record for record in records if record["kind"] == kind]
+            values = table[table["kind"] == kind]
+            found[metric.name, kind] = Lead(systems[0], _doubt(metric, *systems, records=of_kind, table=values))
+    return found
+
+
+def _doubt(metric: Metric, first: str, *others: str, records: list[dict], table: pd.DataFrame) -> str:
+    """Of the first. Its lead over each of the others, nearest first, is taken pair by pair: clips differ more than systems do."""
+    if not others:
+        return "the only system"
+    if metric.size_dependent and _sizes_differ(metric, records):
+        return "sizes differ"
+    if metric.of == "set":
+        return "no interval"
+    values = table.pivot(index=["video", "pair"], columns="system", values=metric.name)
+    for other in others:
+        lead = (values[first] - values[other]).dropna() * (1 if metric.direction == "higher" else -1)
+        clips = lead.index.get_level_values("video")
+        if clips.nunique() < FEWEST_CLIPS:
+            return "too few clips"
+        if not interval(np.stack([lead, np.ones(len(lead))], axis=1), clips, _mean)[0] > 0:
+            return "may be noise"
+    return ""
+
+
+def _mean(sums: np.ndarray) -> np.ndarray:
+    """Of sums (..., 2) of leads and of ones."""
+    return sums[..., 0] / sums[..., 1]
+
+
+def _sizes_differ(metric: Metric, records: Iterable[dict]) -> bool:
+    """Whether two systems have pictures of different sizes for the same pair, on the side whose size matters."""
+    side = "reference" if "reference" in metric.needs else "generated"
+    sizes = defaultdict(set)
+    for record in records:
+        if record["sizes"][side]:
+            sizes[record["pair"]].add(tuple(record["sizes"][side]))
+    return any(len(found) > 1 for found in sizes.values())

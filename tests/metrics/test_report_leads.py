@@ -1,0 +1,104 @@
+"""Which system the report calls the best, and why it calls none."""
+
+import numpy as np
+import pytest
+
+from metrics.metric import NotComputed
+from metrics.report.leads import FEWEST_CLIPS, Lead, leads
+from metrics.report.page import render
+from metrics.sets import SetValue
+from metrics.tables import metrics_table, summary_table
+
+CLIPS = 8
+HARD = 5 * np.arange(CLIPS)
+"""Clips differ far more than the systems do on each of them."""
+SIZE = {"generated": [64, 64], "reference": [128, 128]}
+
+
+def record(system, clip, metrics, sizes=SIZE):
+    names = {"system": system, "pair": f"{clip}--{clip}", "video": str(clip), "audio": str(clip), "kind": "self"}
+    about = {"settings": {}, "versions": {}, "openings": {}, "left_out": {}, "counts": {"frames": 10}, "sizes": sizes}
+    return names | about | {"metrics": metrics}
+
+
+def records(name, /, **systems):
+    """A score of each system on each clip, of the metric `name`."""
+    return [
+        record(system, clip, {name: float(v)}) for system, values in systems.items() for clip, v in enumerate(values)
+    ]
+
+
+def lead(name, found, sets=()):
+    return leads(summary_table(found, sets), metrics_table(found), found)[name, "self"]
+
+
+@pytest.mark.parametrize(("name", "sign"), [("f_lmd", -1), ("mouth_correlation", 1)])
+def test_a_small_lead_on_every_clip_is_more_than_noise(name, sign):
+    found = records(name, a=sign * HARD, b=sign * HARD + sign * 0.1, c=sign * HARD - sign)
+    assert lead(name, found) == Lead("b", "")
+
+
+def test_a_lead_that_turns_from_clip_to_clip_may_be_noise():
+    found = records("f_lmd", a=HARD, b=HARD + np.resize([3, -3.1], CLIPS))
+    assert lead("f_lmd", found) == Lead("b", "may be noise")
+
+
+def test_the_nearest_other_may_be_far_on_every_clip_and_a_third_near():
+    far = records("f_lmd", a=HARD, b=HARD + 1)
+    assert lead("f_lmd", far) == Lead("a", "")
+    assert lead("f_lmd", far + records("f_lmd", c=HARD + np.resize([15, -12], CLIPS))) == Lead("a", "may be noise")
+
+
+@pytest.mark.parametrize(("clips", "doubt"), [(FEWEST_CLIPS - 1, "too few clips"), (FEWEST_CLIPS, "")])
+def test_few_clips_tell_nothing(clips, doubt):
+    assert lead("f_lmd", records("f_lmd", a=HARD[:clips], b=HARD[:clips] + 1)) == Lead("a", doubt)
+
+
+def test_clips_are_compared_that_both_systems_have():
+    assert lead("f_lmd", records("f_lmd", a=HARD, b=HARD[:3] + 1)) == Lead("b", "too few clips")
+
+
+def test_baselines_lead_nothing():
+    found = records("f_lmd", ground_truth=HARD - 9, still=HARD - 8, a=HARD, b=HARD + 1)
+    assert lead("f_lmd", found) == Lead("a", "")
+    assert lead("f_lmd", [one for one in found if one["system"] != "b"]) == Lead("a", "the only system")
+    assert leads(summary_table(found[:CLIPS]), metrics_table(found[:CLIPS]), found[:CLIPS]) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "doubt"),
+    [
+        ("psnr", "reference", "sizes differ"),
+        ("psnr", "generated", ""),  # brought to the reference's size
+        ("cpbd", "generated", "sizes differ"),
+        ("cpbd", "reference", ""),
+        ("f_lmd", "generated", ""),  # taken at one size, whatever the picture's
+    ],
+)
+def test_pictures_of_different_sizes_do_not_compare(name, side, doubt):
+    found = records(name, a=HARD, b=HARD + 1)
+    for one in found[CLIPS:]:
+        one["sizes"] = SIZE | {side: [99, 99]}
+    assert lead(name, found).doubt == doubt
+
+
+def test_sets_have_no_interval():
+    sets = [SetValue(system, "self", "fid", value, 8, 80) for system, value in (("a", 3.0), ("b", 2.0))]
+    assert lead("fid", records("f_lmd", a=HARD, b=HARD), sets) == Lead("b", "no interval")
+
+
+def test_the_page_marks_the_best_and_says_why_a_set_has_no_value():
+    found = records("f_lmd", ground_truth=HARD - 9, a=HARD, b=HARD + 1)
+    sets = [
+        SetValue("a", "self", "fid", 3.0, 8, 80),
+        SetValue("b", "self", "fid", NotComputed("<i>too</i> few"), 0, 0),
+    ]
+    html = render(metrics_table(found), summary_table(found, sets), found, []).html
+    assert html.count('"num best"') == 1
+    row = html[html.index('"num best"') - 200 : html.index('"num best"')]
+    assert "</span>a</th>" in row
+    assert "</span>a</b> is <b" not in html  # no metric of the headline
+    assert '<tr><th scope="row">Best</th><td class="num"><b>a</b></td></tr>' in html
+    assert html.count('<tr class="baseline">') == 2 + CLIPS  # of the truth: landmarks, sets, every pair
+    assert '–<small class="line">&lt;i&gt;too&lt;/i&gt; few</small>' in html
+    assert "FID</td>" in html  # among what is left out
