@@ -116,8 +116,8 @@ function setUp(player, videos) {
 
   function follow() {
     if (!playing) return;
+    show(Math.min(frames() - 1, Math.floor(clock.currentTime * fps + 1e-3))); // also the end, which may come between two looks
     if (clock.ended || player.hidden) return pause();
-    show(Math.min(frames() - 1, Math.floor(clock.currentTime * fps + 1e-3)));
     for (const video of videos) {
       const late = clock.currentTime - video.currentTime;
       if (video.ended || video.seeking) continue;
