@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from huggingface_hub import constants as hub
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import (
@@ -56,8 +57,9 @@ def load(encoder: str, model: str, *, download: bool = False, device: torch.devi
             return load(encoder, model, device=device)
     place = _place(model)
     local = not download or Path(place).is_dir()
-    # Or the hub is asked to convert other people's pickles.
+    # Or the hub is asked to convert other people's pickles, and, also with downloads off, for a list of programs to tell it of.
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
+    hub.HF_HUB_DISABLE_TELEMETRY = True
     transformers_logging.set_verbosity_error()  # what matters of its long warnings is raised here
     transformers_logging.disable_progress_bar()
     try:

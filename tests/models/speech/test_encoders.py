@@ -1,6 +1,6 @@
 import json
 import math
-import time
+import socket
 
 import numpy as np
 import pytest
@@ -247,12 +247,24 @@ def test_a_model_of_another_kind_is_refused(folders):
         load("hubert", str(folders["wav2vec2"]))
 
 
-def test_a_missing_model_says_at_once_which_file_goes_where(tmp_path, monkeypatch):
+@pytest.fixture
+def asked(monkeypatch) -> list:
+    """Machines whose addresses somebody wants to know; there is no network."""
+    names = []
+
+    def refuse(host, *_):
+        names.append(host)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    return names
+
+
+def test_a_missing_model_says_without_asking_the_hub_which_file_goes_where(tmp_path, monkeypatch, asked):
     monkeypatch.chdir(tmp_path)
-    start = time.monotonic()
     with pytest.raises(InputError) as error:
         load("hubert", "TencentGameMate/chinese-hubert-large-that-nobody-has")
-    assert time.monotonic() - start < 2
+    assert asked == []
     text = str(error.value)
     assert "\n" not in text
     for word in (
@@ -265,7 +277,7 @@ def test_a_missing_model_says_at_once_which_file_goes_where(tmp_path, monkeypatc
         assert word in text
 
 
-def test_what_is_here_is_not_asked_of_the_hub(folders, tmp_path, monkeypatch):
+def test_what_is_here_is_not_asked_of_the_hub(folders, tmp_path, monkeypatch, asked):
     """A model in the hub's cache loads although downloads are allowed and the hub is out of reach."""
     import huggingface_hub.constants
 
@@ -277,9 +289,8 @@ def test_what_is_here_is_not_asked_of_the_hub(folders, tmp_path, monkeypatch):
     for file in folders["hubert"].iterdir():
         (snapshot / file.name).write_bytes(file.read_bytes())
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    start = time.monotonic()
     assert load("hubert", "somebody/cached", download=True).config.model_type == "hubert"
-    assert time.monotonic() - start < 2
+    assert asked == []
 
 
 def test_a_model_placed_by_hand_is_found_by_its_hub_name(folders, samples, tmp_path, monkeypatch):
