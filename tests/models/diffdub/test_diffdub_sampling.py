@@ -29,6 +29,7 @@ OPTIONS = {
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Weights of both stages that have learnt nothing, but answer every input differently."""
     folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
     networks = {"renderer": RENDERER["debug"].build(), "sequence": SEQUENCE["debug"].build(1, 80, 32)}
     for number, (stage, network) in enumerate(networks.items()):
         generator = torch.Generator().manual_seed(number)
