@@ -175,7 +175,7 @@ def test_killed_run_ends_as_if_undisturbed(tmp_path, accumulate):
     script = textwrap.dedent(f"""
         from pathlib import Path
         from tests.models.test_training import run, task
-        run(Path({str(tmp_path / "killed")!r}), task(steps=60, pause=0.03, accumulate={accumulate}), pause=0.2)
+        run(Path({str(tmp_path / "killed")!r}), task(steps=60, pause=0.3, accumulate={accumulate}), pause=0.2)
     """)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([sys.executable, "-c", script], env=environment, stderr=subprocess.DEVNULL)

