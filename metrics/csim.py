@@ -12,7 +12,6 @@ csim_dlib   dlib's face recognition ResNet (128 values; King 2017), which ships 
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from itertools import islice
 
 import numpy as np
 
@@ -76,8 +75,7 @@ class Csim(Measure):
         self.cosines: dict[str, list[float]] = {name: [] for name in descriptors}
         self.identity = None
         if person is not None:
-            described = map(self._described, islice(person, 0, None, STRIDE))
-            self.identity = next(filter(None, described), {})
+            self.identity = next(filter(None, map(self._described, person)), {})
 
     def update(self, generated: np.ndarray, reference: np.ndarray | None) -> None:
         if self.frames % STRIDE == 0 and (reference is not None or self.identity is not None):

@@ -103,10 +103,10 @@ def test_without_a_reference_the_persons_first_face_is_the_real_one(her, softer,
     person = (her if next(read) >= 10 else np.zeros_like(her) for _ in count())
     measure = csim.Csim({"csim_dlib": describe}, person)
     assert next(read) == 11
-    assert len(looked) == 3
+    assert len(looked) == 11
     for frame in [softer] * 10 + [np.zeros_like(her)]:
         measure.update(frame, None)
-    assert len(looked) == 3 + 3
+    assert len(looked) == 11 + 3
     assert measure.counts() == {"csim_frames": 2, "csim_frames_without_face": 1}
     assert measure.result()["csim_dlib"] == beside([softer], [her]).result()["csim_dlib"]
 
