@@ -17,3 +17,16 @@ def read_weights(records: Iterable[str | Path]) -> tuple[dict[str, Path], dict[s
         else:
             absent[path.stem] = record["reason"]
     return there, absent
+
+
+def asked_again(records: Iterable[str | Path]) -> int:
+    """How often fetching has been asked for anew, by the records that there are; once more where an address that could
+    not be reached answers now, so that a rule which has this among its parameters asks again."""
+    found = [read_json(path) for path in records if Path(path).exists()]
+    asked = max((record.get("asked_again", 0) for record in found), default=0)
+    unreached = [record["unreached"] for record in found if "unreached" in record]
+    if not unreached:
+        return asked
+    from toolkit.downloads import reachable  # half a second, which no other plan of a run needs
+
+    return asked + any(map(reachable, unreached))

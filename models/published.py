@@ -18,6 +18,10 @@ from toolkit.files import whole, write_text
 logger = logging.getLogger("talkflow")
 
 
+class Unreached(InputError):
+    """A file's web address (`subject`) could not be reached: another try may well succeed."""
+
+
 def convert_published(
     published: PublishedFile,
     convert: Callable[[Path], dict[str, Tensor]],
@@ -30,8 +34,8 @@ def convert_published(
 
     `folder` is where the user places the file by hand, alone or in a zip; else it is fetched into `target`, from the web address that
     `address` gives for each of its names; None asks nobody. Where no digest is known, the first one seen is written into
-    `target` and kept to. Raises InputError where the file cannot be had, where its digest is wrong and where `convert`
-    refuses it.
+    `target` and kept to. Raises InputError where the file cannot be had (`Unreached` for want of a connection), where its
+    digest is wrong and where `convert` refuses it.
     """
     placed = _placed(published, folder) or _unpacked(published, folder, target)
     path, origin = placed or _fetched(published, folder, target, address)
@@ -92,9 +96,9 @@ def _fetched(
             download(origin, target / name, published.sha256)
         except requests.HTTPError as error:
             reasons.append(f"{name}: the server says {error.response.status_code} {error.response.reason}")
-        except requests.RequestException as error:
+        except requests.RequestException as error:  # no network: another name would not help
             reasons.append(f"{name}: {type(error).__name__}")
-            break  # no network: another name would not help
+            raise Unreached(origin, f"cannot be fetched ({'; '.join(reasons)})", places) from error
         except ValueError as error:  # pooch's word for a wrong digest
             raise InputError(origin, f"is not the published file ({error})", f"Place it at {folder / name}") from None
         else:

@@ -10,6 +10,7 @@ HOME = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv("PYTHONPATH")])))
 sys.path.insert(0, str(HOME))
 
+from metrics.weights import asked_again
 from models.registry import SYSTEMS, system
 from toolkit import devices
 from toolkit.batches import deal
@@ -180,6 +181,14 @@ SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
 
 
 def drawing(name: str) -> dict:
+def asking() -> int:
+    """How often the networks' authors have been asked again, this run's asking included. Its own process, before which
+    Snakemake removes the records that say so, is told what the plan was made by."""
+    if "TALKFLOW_ASKED_AGAIN" not in os.environ:
+        os.environ["TALKFLOW_ASKED_AGAIN"] = str(asked_again(METRIC_WEIGHTS))
+    return int(os.environ["TALKFLOW_ASKED_AGAIN"])
+
+
     """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
     return {"preset": config[name].get("preset"), **sampling(name)}
 

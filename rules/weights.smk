@@ -28,7 +28,7 @@ rule fetch_weights:
 
 
 # Weights that are not to be had are no failure: the record says why, and the metric is left out. One job for all networks,
-# since mostly there is nothing to do.
+# since mostly there is nothing to do. Where a server could not be reached, a later run asks again once it answers.
 rule fetch_metric_weights:
     input:
         placed=placed_by_hand,
@@ -46,5 +46,6 @@ rule fetch_metric_weights:
     params:
         folder="weights/perception",
         download=config["metrics"]["download"],
+        asked_again=lambda wildcards: asking() if config["metrics"]["download"] else 0,
     script:
         "../workflow_scripts/fetch_metric_weights.py"

@@ -28,6 +28,15 @@ def download(address: str, path: str | Path, sha256: str | None) -> None:
     )
 
 
+def reachable(address: str) -> bool:
+    """Whether a server answers there, whatever it says."""
+    try:
+        requests.head(address, timeout=3)
+    except requests.RequestException:
+        return False
+    return True
+
+
 class _Resumed:
     """A downloader for pooch that keeps what it has when the connection breaks."""
 

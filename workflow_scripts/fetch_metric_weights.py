@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.checkpoints import write_weights
 from models.perception.checkpoints import PUBLISHED, address, convert
-from models.published import convert_published
+from models.published import Unreached, convert_published
 from toolkit.errors import InputError
 from toolkit.files import write_json
 from toolkit.log import job_log
@@ -18,12 +18,17 @@ from toolkit.log import job_log
 logger = logging.getLogger("talkflow")
 
 
-def fetch_metric_weights(record: str | Path, *, network: str, folder: str | Path, download: bool) -> None:
+def fetch_metric_weights(
+    record: str | Path, *, network: str, folder: str | Path, download: bool, asked_again: int = 0
+) -> None:
     """Write `record` (.json), and beside it the network's weights (.safetensors) where they are to be had.
 
-    The record holds `network`, `available`, and either `origin`, `origin_sha256`, `licence` and `sha256`, or `reason`.
-    `folder` is where files are placed by hand; `download` says whether their authors may be asked.
+    The record holds `network`, `available`, and either `origin`, `origin_sha256`, `licence` and `sha256`, or `reason` and,
+    where there was no connection, the `unreached` address; and `asked_again`, by which the next run knows whether to ask
+    once more (`metrics.weights.asked_again`). `folder` is where files are placed by hand; `download` says whether their
+    authors may be asked.
     """
+    about = {"network": network, "asked_again": asked_again}
     weights = Path(record).with_suffix(".safetensors")
     weights.unlink(missing_ok=True)  # of an earlier run, which found what this one may not
     try:
@@ -37,9 +42,10 @@ def fetch_metric_weights(record: str | Path, *, network: str, folder: str | Path
     except InputError as error:
         expected = download or any(Path(folder, name).is_file() for name in PUBLISHED[network].names)
         logger.log(logging.WARNING if expected else logging.INFO, "%s", error)
-        write_json(record, {"network": network, "available": False, "reason": str(error)})
+        unreached = {"unreached": error.subject} if isinstance(error, Unreached) else {}
+        write_json(record, {**about, "available": False, "reason": str(error), **unreached})
     else:
-        write_weights(weights, tensors, {"network": network, "available": True, **source})
+        write_weights(weights, tensors, {**about, "available": True, **source})
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from metrics.weights import asked_again
 from models.checkpoints import PublishedFile, read_weights, sha256
 from models.perception import checkpoints
 from models.perception.lpips import LPIPS
 from toolkit import downloads
-from toolkit.files import read_json
+from toolkit.files import read_json, write_json
 from workflow_scripts.fetch_metric_weights import fetch_metric_weights
 
 NETWORK, NAME = "lpips_alex", "alexnet.pth"
@@ -43,7 +44,8 @@ def fetch(tmp_path, monkeypatch):
     record = tmp_path / f"results/weights/perception/{NETWORK}.json"
 
     def run(download: bool = True) -> dict:
-        fetch_metric_weights(record, network=NETWORK, folder=tmp_path / "weights/perception", download=download)
+        again, folder = asked_again([record]), tmp_path / "weights/perception"
+        fetch_metric_weights(record, network=NETWORK, folder=folder, download=download, asked_again=again)
         found = read_json(record)
         assert record.with_suffix(".safetensors").exists() == found["available"]
         assert found["network"] == NETWORK
@@ -69,7 +71,7 @@ def test_fetched_checked_and_converted(server, content, publish, fetch, tmp_path
     publish(server.address, digest)
     assert fetch() == {
         "network": NETWORK, "available": True, "origin": f"{server.address}/{NAME}", "origin_sha256": digest,
-        "licence": "free", "sha256": sha256(weights(tmp_path)),
+        "licence": "free", "sha256": sha256(weights(tmp_path)), "asked_again": 0,
     }  # fmt: skip
     torch.manual_seed(0)
     assert torch.equal(read_weights(weights(tmp_path))["features.0.weight"], LPIPS().features[0].weight)
@@ -100,7 +102,7 @@ def test_wrong_checksum(server, content, publish, fetch, tmp_path):
     server.files[NAME] = content[:-1] + b"x"
     publish(server.address, hashlib.sha256(content).hexdigest())
     record = fetch()
-    assert record.keys() == {"network", "available", "reason"}
+    assert record.keys() == {"network", "available", "reason", "asked_again"}  # it is not asked for again
     assert "is not the published file" in record["reason"]
     assert str(tmp_path / "weights/perception" / NAME) in record["reason"]
     assert [path.name for path in weights(tmp_path).parent.iterdir()] == [f"{NETWORK}.json"]
@@ -109,16 +111,36 @@ def test_wrong_checksum(server, content, publish, fetch, tmp_path):
 def test_not_found(server, publish, fetch, tmp_path):
     publish(server.address)
     reason = fetch()["reason"]
-    assert "404" in reason
+    assert "the server says 404" in reason
     assert str(tmp_path / "weights/perception" / NAME) in reason
     assert "\n" not in reason
 
 
 def test_no_network(publish, fetch, tmp_path):
     publish("http://127.0.0.1:1/weights")  # a closed port
-    reason = fetch()["reason"]
-    assert "ConnectionError" in reason
-    assert str(tmp_path / "weights/perception" / NAME) in reason
+    record = fetch()
+    assert "ConnectionError" in record["reason"]
+    assert str(tmp_path / "weights/perception" / NAME) in record["reason"]
+    assert record["unreached"] == f"http://127.0.0.1:1/weights/{NAME}"
+
+
+def test_the_next_plan_differs_only_where_the_network_has_come_back(server, content, publish, fetch, tmp_path):
+    """What the rule's parameter is, before a run and after it."""
+    record = tmp_path / f"results/weights/perception/{NETWORK}.json"
+    publish("http://127.0.0.1:1/weights")
+    assert asked_again([record]) == 0
+    fetch()
+    assert asked_again([record]) == 0, "it would be in vain"
+    write_json(record, read_json(record) | {"unreached": f"{server.address}/{NAME}"})
+    assert asked_again([record]) == 1, "the server answers, if only that it knows no HEAD"
+    fetch()
+    assert asked_again([record]) == 1, "in vain once more"
+    server.files[NAME] = content
+    write_json(record, read_json(record) | {"unreached": f"{server.address}/{NAME}"})
+    assert asked_again([record]) == 2
+    publish(server.address)
+    assert fetch()["available"]
+    assert asked_again([record]) == 2, "nothing is left to ask for"
 
 
 def test_web_page_in_place_of_the_file(server, content, publish, fetch):
