@@ -11,7 +11,6 @@ does (`models/torchscript.py` is the fourth, for programs):
 """
 
 import collections
-import hashlib
 import logging
 import pickle
 import tarfile
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from models.torchscript import is_torchscript, read_tensors
 from toolkit.errors import InputError
-from toolkit.files import read_json, whole, write_json
+from toolkit.files import read_json, sha256, whole, write_json
 
 logger = logging.getLogger("talkflow")
 
@@ -224,12 +223,6 @@ def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], subjec
     """Copy `tensors` into `network`, strictly; raises InputError (see `check_names`) where they do not fit."""
     check_names(tensors, {name: tuple(value.shape) for name, value in network.state_dict().items()}, subject)
     network.load_state_dict(dict(tensors), strict=True)
-
-
-def sha256(path: str | Path) -> str:
-    """SHA-256 of a file, as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_weights(path: str | Path, tensors: Mapping[str, Tensor], record: Mapping[str, object]) -> None:

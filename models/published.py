@@ -10,10 +10,10 @@ from pathlib import Path
 import requests
 from torch import Tensor
 
-from models.checkpoints import PublishedFile, sha256
+from models.checkpoints import PublishedFile
 from toolkit.downloads import download
 from toolkit.errors import InputError
-from toolkit.files import whole, write_text
+from toolkit.files import sha256, whole, write_text
 
 logger = logging.getLogger("talkflow")
 

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all, and names that stay inside their folder."""
 
+import hashlib
 import json
 import os
 import re
@@ -69,6 +70,12 @@ def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], rows: int, dtyp
             raise RuntimeError(f"{path}: {filled} rows instead of {rows}")
         array.flush()
         return list(array.shape)
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def safe_name(text: str) -> str:

@@ -22,10 +22,10 @@ from models.checkpoints import (
     read_state_dict,
     read_tensor,
     read_weights,
-    sha256,
     write_weights,
 )
 from toolkit.errors import InputError
+from toolkit.files import sha256
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:Detected pickle protocol"
@@ -348,11 +348,6 @@ def test_failed_write_leaves_nothing(tmp_path, table):
 def test_read_weights_takes_no_pickles(tmp_path, table):
     with pytest.raises(InputError, match=r"not a \.safetensors"):
         read_weights(save(table, tmp_path / "a.ckpt", True))
-
-
-def test_sha256(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
 
 
 class TestNames:

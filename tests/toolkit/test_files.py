@@ -20,6 +20,12 @@ def test_json_refuses_what_is_not_json(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2
+    assert files.sha256(tmp_path / "a") == digest
+
+
 def test_arrays_come_back(tmp_path):
     files.write_npy(tmp_path / "a.npy", np.arange(3))
     files.write_npz(tmp_path / "a.npz", b=np.eye(2))
