@@ -127,6 +127,12 @@ def view_file(suffix: str):
     return lambda wildcards: f"results/{view(wildcards.system)}/{wildcards.video}.{suffix}"
 
 
+def embeddings_checked() -> list[str]:
+    """What is wrong with embeddings of the user's, for each system that hears them."""
+    heard = [name for name in config["systems"] if config[name].get("speech") == "sda" and config[name]["embeddings"]]
+    return expand("results/inspected/embeddings/{system}.json", system=heard)
+
+
 def training_files(pattern: str):
     """An input function: one file per training clip."""
     return lambda wildcards: expand(pattern, clip=listed("train"))
@@ -156,12 +162,13 @@ def encoder_weights(name: str) -> list[str]:
     return [] if config[name]["embeddings"] else [path]
 
 
-def own_embeddings(name: str):
-    """An input function: the user's embeddings of a clip, whatever kind of file they are."""
+def own_embeddings(name: str, clip: str) -> list[str]:
+    """The user's embeddings of a clip; none where there is no such file, or none are given."""
     folder = config[name]["embeddings"]
-    return lambda wildcards: sorted(
-        str(path) for path in Path(folder or "").glob(f"{wildcards.clip}.*") if folder and path.stem == wildcards.clip
-    )
+    try:
+        return [str(system(name).part("speech").find_supplied(folder, clip))] if folder else []
+    except InputError:
+        return []
 
 
 def sampling(name: str, *others: str) -> dict:

@@ -5,11 +5,35 @@ localrules:
     sample_diffused_heads,
 
 
+# Before who trains and who is tested is decided: one bad file never stops the others.
+rule check_embeddings:
+    input:
+        verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
+        supplied=[path for clip in CLIPS for path in own_embeddings("diffused_heads", clip)],
+    output:
+        wrong="results/inspected/embeddings/diffused_heads.json",
+    log:
+        "results/logs/check_embeddings.log",
+    benchmark:
+        "results/benchmarks/check_embeddings.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        system="diffused_heads",
+        embeddings=config["diffused_heads"]["embeddings"],
+        spans={row.clip: (row.start, row.end) for row in CLIPS.values()},
+    script:
+        "../workflow_scripts/check_embeddings.py"
+
+
 rule embed_speech:
     input:
         audio="results/audio/{clip}.wav",
         weights=encoder_weights("diffused_heads"),
-        supplied=own_embeddings("diffused_heads"),
+        supplied=lambda wildcards: own_embeddings("diffused_heads", wildcards.clip),
     output:
         features="results/features/sda/{clip}.npy",
         info="results/features/sda/{clip}.json",
@@ -88,7 +112,7 @@ rule draw_diffused_heads:
         | {"speech_pooling": config["diffused_heads"]["speech_pooling"]},
         seed=config["seed"],
     script:
-        "../workflow_scripts/sample.py"
+        "../workflow_scripts/draw_batch.py"
 
 
 rule sample_diffused_heads:

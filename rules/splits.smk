@@ -4,6 +4,7 @@
 checkpoint split_clips:
     input:
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
+        embeddings=embeddings_checked(),
     output:
         train="results/splits/train.txt",
         test="results/splits/test.txt",

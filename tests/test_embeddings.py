@@ -13,14 +13,14 @@ from tests.running import configure, planned, snakemake
 
 pytestmark = pytest.mark.slow
 
-TALKER = "plain_planets"
+TALKER, OTHER = "plain_planets", "mirrored_planets"
 TARGET = f"results/features/sda/{TALKER}.npy"
 
 
 def configured(folder: Path, **settings: object) -> None:
     system = {"systems": ["diffused_heads"], "diffused_heads": {"speech": "sda", **settings}}
-    video, truth = (f"results/demo/{TALKER}.{kind}" for kind in ("mp4", "json"))
-    configure(folder, {"clips": "clips.tsv", **system}, [(TALKER, video, "plain", "train", truth)])
+    rows = [(name, f"results/demo/{name}.mp4", name, "train", f"results/demo/{name}.json") for name in (TALKER, OTHER)]
+    configure(folder, {"clips": "clips.tsv", **system}, rows)
 
 
 def made(folder: Path) -> tuple[np.ndarray, dict]:
@@ -61,6 +61,21 @@ def test_own_embeddings_take_the_encoders_place(folder):
     assert output.returncode != 0
     assert "has 200 rows, where the clip has 100 video frames" in output.stderr
     assert not (folder / TARGET).exists()
+
+
+def test_a_bad_file_stops_no_other_clip(folder):
+    """It is named once, before training and testing are planned, which then do without the clip."""
+    (folder / "theirs").mkdir()
+    torch.save(torch.randn(100, 32), folder / f"theirs/{TALKER}.pth")
+    torch.save(torch.full((100, 32), torch.nan), folder / f"theirs/{OTHER}.pth")
+    configured(folder, embeddings="theirs")
+    output = snakemake(folder, "results/splits/train.txt")
+    assert output.returncode == 0, output.stderr[-3000:]
+    assert f"theirs/{OTHER}.pth: holds numbers that are not finite. Make the embeddings again" in output.stderr
+    assert (folder / "results/splits/train.txt").read_text().split() == [TALKER]
+    assert planned(folder, "train")["embed_speech"] == 1
+    torch.save(torch.randn(100, 32), folder / f"theirs/{OTHER}.pth")
+    assert planned(folder, "results/splits/train.txt") == {"check_embeddings": 1, "split_clips": 1}
 
 
 def test_without_the_published_encoder_people_are_told_where_it_is(folder):

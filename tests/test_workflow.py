@@ -222,7 +222,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(finished, tmp_path):
         assert running.poll() is None, running.stdout.read()
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    os.kill(training_process(folder), signal.SIGKILL)
+    os.kill(process(folder, "train.py"), signal.SIGKILL)
     assert running.wait(timeout=60) != 0
     assert not (folder / target).exists()
     again = snakemake(folder, target)
@@ -232,17 +232,50 @@ def test_a_killed_training_goes_on_from_its_checkpoint(finished, tmp_path):
     assert "goes on" in log, log
 
 
-def training_process(folder: Path) -> int:
-    """The process that runs the training script in `folder`."""
+def process(folder: Path, script: str) -> int:
+    """The process that runs a workflow script in `folder`."""
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            words = (process / "cmdline").read_bytes().decode().split("\0")
+            words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
             here = (process / "cwd").resolve() == folder.resolve()
         except OSError:
             continue
-        if here and any(word.endswith("train.py") for word in words) and "python" in Path(words[0]).name:
+        if here and any(word.endswith(script) for word in words) and "python" in Path(words[0]).name:
             return int(process.name)
-    raise AssertionError("no training process")
+    raise AssertionError(f"no process runs {script}")
+
+
+def test_a_killed_batch_keeps_the_clips_that_it_had_finished(finished, tmp_path):
+    folder = tmp_path / "work"
+    shutil.copytree(finished, folder, ignore=shutil.ignore_patterns(".snakemake"))
+    long = HOME / "demo/speech/bakery.flac"
+    soundfile.write(tmp_path / "short.wav", soundfile.read(long)[0][:7680], 16000)
+    dub = {
+        "pictures": {"ann": "results/demo/plain_planets.mp4"},
+        "speech": {"hello": str(tmp_path / "short.wav"), "all": str(long)},
+    }
+    heads = SETTINGS["diffused_heads"] | {"sampling": {"steps": 10}}
+    (folder / "config.yaml").write_text(yaml.safe_dump(SETTINGS | {"dub": dub, "diffused_heads": heads}))
+    samples = [folder / f"results/samples/diffused_heads/ann--{name}.mp4" for name in ("hello", "all")]
+    targets = [str(sample.relative_to(folder)) for sample in samples]
+    drawn = folder / "results/batches/diffused_heads/.dubbed-1/ann--hello.mp4"
+    running = subprocess.Popen(
+        command(*targets), cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    deadline = time.monotonic() + 300
+    while not drawn.exists():
+        assert running.poll() is None, running.stdout.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    kept = drawn.stat()
+    os.kill(process(folder, "draw_batch.py"), signal.SIGKILL)
+    assert running.wait(timeout=60) != 0
+    again = snakemake(folder, *targets)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert os.path.samestat(samples[0].stat(), kept)
+    assert [probe(sample).frames for sample in samples] == [12, 113]
+    assert not drawn.parent.exists()
+    assert planned(folder, *targets) == {}
 
 
 def test_an_unknown_key_of_the_configuration_is_refused_with_the_nearest(tmp_path):

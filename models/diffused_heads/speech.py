@@ -29,6 +29,11 @@ class Embeddings:
     def __len__(self) -> int:
         return self.shape[0]
 
+    @property
+    def origin(self) -> str:
+        """The file that the features are mapped from."""
+        return _origin(self.features)
+
     def __getitem__(self, frames: int | slice | Sequence[int] | np.ndarray) -> np.ndarray:
         numbers = np.asarray(range(len(self))[frames] if isinstance(frames, slice) else frames, int)
         # Where the features end early their last row is repeated.
@@ -45,7 +50,7 @@ def embeddings(features: np.ndarray, frames: int, pooling: str) -> Embeddings:
     pooling: "mean" of a frame's two rows, or their "concatenation"
     Raises InputError where the features cannot belong to the frames.
     """
-    subject = getattr(features, "filename", None) or "speech features"
+    subject = _origin(features)
     rows = min((1, 2), key=lambda rows: abs(len(features) - rows * frames))
     if not len(features) or abs(len(features) - rows * frames) > SLACK:
         problem = f"{len(features)} rows belong neither once nor twice to each of {frames} video frames"
@@ -54,6 +59,10 @@ def embeddings(features: np.ndarray, frames: int, pooling: str) -> Embeddings:
         raise InputError(subject, f"has {features.ndim} axes", "Use features (T, width) or (T, layers, width)")
     width = features.shape[-1] * (rows if pooling == "concatenation" else 1)
     return Embeddings(features, (frames, width), rows, pooling)
+
+
+def _origin(features: np.ndarray) -> str:
+    return str(getattr(features, "filename", None) or "speech features")
 
 
 def find_supplied(folder: str | Path, clip: str) -> Path:
@@ -69,20 +78,29 @@ def find_supplied(folder: str | Path, clip: str) -> Path:
 def read_supplied(path: str | Path, frames: int) -> np.ndarray:
     """The user's own embeddings of a clip of `frames` video frames: (frames, width) float32.
 
-    The file holds one array (F, width), as `.npy`, or as a tensor in `.safetensors` or `.pth`, read without running
-    anything. Up to 5 missing rows are filled with the last one; what goes on after the pictures is cut, as published.
-    Raises InputError for anything else, and where F is nearer to two rows a frame than to one.
+    Up to 5 missing rows are filled with the last one; what goes on after the pictures is cut, as published.
+    """
+    rows = check_supplied(path, frames)
+    if len(rows) != frames:
+        logger.warning("%s: %d rows for %d video frames, %s", path, len(rows), frames, _mended(len(rows), frames))
+    return np.pad(rows[:frames], [(0, max(frames - len(rows), 0)), (0, 0)], mode="edge")
+
+
+def check_supplied(path: str | Path, frames: int | None) -> np.ndarray:
+    """What the file holds, (F, width) float32, where that can belong to a clip of `frames` video frames.
+
+    The file holds one array, as `.npy`, or as a tensor in `.safetensors` or `.pth`, read without running anything.
+    Raises InputError for anything else and, unless `frames` is not known yet (None), where more than 5 rows are missing
+    or F is nearer to two rows a frame than to one.
     """
     rows = _array(Path(path))
     if rows.ndim != 2 or not np.issubdtype(rows.dtype, np.floating):
         problem = f"holds {rows.dtype} numbers of shape {rows.shape}"
         raise InputError(path, problem, "Give one row of floats for every video frame: (frames, width)")
-    if not frames - SLACK <= len(rows) < 1.5 * frames + SLACK or not len(rows):
-        problem = f"has {len(rows)} rows, where the clip has {frames} video frames"
+    if not len(rows) or not (frames is None or frames - SLACK <= len(rows) < 1.5 * frames + SLACK):
+        problem = f"has {len(rows)} rows, where the clip has {frames or 'some'} video frames"
         raise InputError(path, problem, "Give one row for every frame at 25 frames a second")
-    if len(rows) != frames:
-        logger.warning("%s: %d rows for %d video frames, %s", path, len(rows), frames, _mended(len(rows), frames))
-    rows = np.pad(rows[:frames], [(0, max(frames - len(rows), 0)), (0, 0)], mode="edge").astype(np.float32, copy=False)
+    rows = rows.astype(np.float32, copy=False)
     if not np.isfinite(rows).all():
         raise InputError(path, "holds numbers that are not finite", "Make the embeddings again")
     return rows

@@ -1,18 +1,26 @@
-"""sample, take_sample: pairs drawn one after another or side by side; whole files, and no pair lost by another."""
+"""sample, draw_batch, take_sample: pairs drawn one after another or side by side; whole files, no pair lost by another or by a
+kill, none taken for another.
+"""
 
+import os
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from models import drawing
+from models.drawing import Pair
 from models.system import Clip
 from toolkit.errors import InputError
 from toolkit.files import write_json, write_npy, write_npz
 from toolkit.media.audio import write_audio
 from toolkit.media.frames import FrameReader, read_frames
 from toolkit.media.writer import write_video
-from workflow_scripts import sample as script
-from workflow_scripts.sample import Pair, sample
+from workflow_scripts import draw_batch as batches
+from workflow_scripts.draw_batch import draw_batch
+from workflow_scripts.sample import sample
 from workflow_scripts.take_sample import take_sample
 
 SIZE = 32
@@ -69,13 +77,23 @@ def pairs(tmp_path_factory):
 
 
 @pytest.fixture
-def draw(monkeypatch):
-    """`sample` by a sampler of this file."""
+def toy(monkeypatch):
+    """Make a sampler of this file that of every system."""
+
+    def toy(sampler):
+        system = SimpleNamespace(stages=(), part=lambda name: SimpleNamespace(load=lambda *settings: sampler))
+        monkeypatch.setattr(drawing, "find_system", lambda name: system)
+
+    return toy
+
+
+@pytest.fixture
+def draw(toy):
+    """`drawing.draw` by a sampler of this file."""
 
     def draw(sampler, pairs, folder):
-        system = SimpleNamespace(stages=(), part=lambda name: SimpleNamespace(load=lambda *settings: sampler))
-        monkeypatch.setattr(script, "find_system", lambda name: system)
-        return sample(pairs, folder, system="toy", options={}, seed=2)
+        toy(sampler)
+        return drawing.draw(pairs, folder, system="toy", options={}, seed=2)
 
     return draw
 
@@ -93,6 +111,14 @@ def test_every_pair_has_its_own_pictures_and_is_as_long_as_its_speech(draw, pair
         frames = [frame.mean() for frame in read_frames(tmp_path / f"{video}--{audio}.mp4")]
         expected = BRIGHTNESS[video] + 2 + np.arange(LENGTHS[audio])
         assert frames == pytest.approx(expected, abs=1.5)
+
+
+def test_a_single_pair_is_written_or_refused(toy, pairs, tmp_path):
+    toy(Echo())
+    sample(pairs["short"], tmp_path / "made", system="toy", options={}, seed=2)
+    assert names(tmp_path / "made") == ["short--short.mp4"]
+    with pytest.raises(InputError, match=r"missing\.wav"):
+        sample(pairs["long"]._replace(audio=tmp_path / "missing.wav"), tmp_path, system="toy", options={}, seed=2)
 
 
 def test_side_by_side_one_by_one_and_alone_are_the_same_bytes(draw, pairs, tmp_path):
@@ -164,11 +190,110 @@ def test_a_pair_whose_files_are_bad_does_not_lose_the_others(draw, pairs, tmp_pa
     assert names(tmp_path / "made") == ["long--long.mp4", "short--short.mp4"]
 
 
+def test_where_no_pair_can_be_drawn_no_network_is_loaded(monkeypatch, pairs, tmp_path):
+    monkeypatch.setattr(drawing, "find_system", lambda name: pytest.fail("the system was asked for"))
+    bad = [pair._replace(audio=tmp_path / "missing.wav") for pair in pairs.values()]
+    refused = drawing.draw(bad, tmp_path, system="toy", options={}, seed=2)
+    assert sorted(refused) == ["long--missing", "middle--missing", "short--missing"]
+
+
+def test_one_that_the_sampler_refuses_does_not_part_the_others(draw, pairs, tmp_path):
+    """Of eight the refused one is found by halves; seven drawn alone would keep a GPU waiting."""
+    write_npy(tmp_path / "silent.npy", np.full((10, 80), -1, np.float32))
+    crossed = [Pair(video.reference, audio.audio, audio.speech) for video in pairs.values() for audio in pairs.values()]
+    crossed[5] = crossed[5]._replace(speech=tmp_path / "silent.npy")
+    chorus = Chorus()
+    assert list(draw(chorus, crossed[:8], tmp_path / "made")) == [crossed[5].name]
+    assert chorus.requests == [8, 4, 4, 2, 1, 1, 2]
+    assert names(tmp_path / "made") == sorted(f"{pair.name}.mp4" for pair in crossed[:8] if pair is not crossed[5])
+
+
 def test_landmarks_of_another_video_are_noticed(draw, pairs, tmp_path):
     write_npz(tmp_path / "other.npz", points=np.zeros((7, 68, 2), np.float32))
     bad = pairs["short"]._replace(reference=Clip("short", pairs["short"].reference.crop, tmp_path / "other.npz"))
     refused = draw(Echo(), [bad], tmp_path / "made")
     assert "another number of frames" in str(refused["short--short"])
+
+
+@pytest.fixture
+def own(pairs, tmp_path):
+    """The pairs with files of the test's own, and weights."""
+    folder = shutil.copytree(pairs["long"].audio.parent, tmp_path / "own")
+    (folder / "net.safetensors").write_bytes(b"weights")
+
+    def here(path):
+        return folder / path.name
+
+    return folder, [
+        Pair(Clip(name, here(pair.reference.crop), here(pair.reference.transform)), here(pair.audio), here(pair.speech))
+        for name, pair in pairs.items()
+    ]
+
+
+class Killed(Chorus):
+    """Ends when the first clip, `short`, is finished and no other."""
+
+    def together(self, requests, seed):
+        for made, (number, picture) in enumerate(super().together(requests, seed)):
+            if made == 10:
+                raise KeyboardInterrupt
+            yield number, picture
+
+
+def drawn(toy, sampler, own, batch, **changed):
+    toy(sampler)
+    settings = {"system": "toy", "preset": "debug", "options": {"steps": 4}, "seed": 2, **changed}
+    draw_batch(own[1], batch, weights={"net": own[0] / "net.safetensors"}, **settings)
+
+
+def interrupted(toy, own, batch) -> Path:
+    """The finished video that a killed job leaves behind, besides a half-finished one that nobody could clear away."""
+    with pytest.raises(KeyboardInterrupt):
+        drawn(toy, Killed(), own, batch)
+    assert not batch.exists()
+    making = batch.with_name(f".{batch.name}")
+    (making / ".long--long.1a2b3c4d.mp4").write_bytes(b"half")
+    assert [path.name for path in making.glob("[!.]*")] == ["short--short.mp4"]
+    return making / "short--short.mp4"
+
+
+def test_a_killed_batch_keeps_its_finished_videos(toy, own, tmp_path):
+    finished = os.stat(interrupted(toy, own, tmp_path / "batch"))
+    chorus = Chorus()
+    drawn(toy, chorus, own, tmp_path / "batch")
+    assert chorus.requests == [2]
+    assert names(tmp_path / "batch") == [".made_from.json", "long--long.mp4", "middle--middle.mp4", "short--short.mp4"]
+    assert os.path.samestat(finished, os.stat(tmp_path / "batch/short--short.mp4"))
+    assert not (tmp_path / ".batch").exists()
+
+
+@pytest.mark.parametrize("changed", ["net.safetensors", "short.mp4", "short.npz", "short.wav", "short.npy", "code"])
+def test_a_finished_video_of_other_files_is_not_taken(toy, own, tmp_path, monkeypatch, changed):
+    interrupted(toy, own, tmp_path / "batch")
+    if changed == "code":
+        (tmp_path / "code.py").write_text("")
+        monkeypatch.setattr(batches, "_CODE", [tmp_path / "code.py"])
+    else:
+        (own[0] / changed).write_bytes((own[0] / changed).read_bytes() + bytes(1280))
+    chorus = Chorus()
+    drawn(toy, chorus, own, tmp_path / "batch")
+    assert chorus.requests == [3]
+
+
+@pytest.mark.parametrize("setting", [{"options": {"steps": 5}}, {"seed": 3}, {"preset": "small"}, {"system": "other"}])
+def test_a_finished_video_of_other_settings_is_not_taken(toy, own, tmp_path, setting):
+    interrupted(toy, own, tmp_path / "batch")
+    chorus = Chorus()
+    drawn(toy, chorus, own, tmp_path / "batch", **setting)
+    assert chorus.requests == [3]
+
+
+def test_why_a_pair_cannot_be_drawn_stands_beside_the_others(toy, own, tmp_path):
+    write_npy(own[0] / "middle.npy", np.full((10, 80), -1, np.float32))
+    drawn(toy, Chorus(), own, tmp_path / "batch")
+    with pytest.raises(InputError, match=r"^middle: is not heard\. Speak up$"):
+        take_sample(tmp_path / "batch", tmp_path / "samples/middle--middle.mp4")
+    take_sample(tmp_path / "batch", tmp_path / "samples/long--long.mp4")
 
 
 def test_a_sample_is_taken_out_of_its_batch(draw, pairs, tmp_path):

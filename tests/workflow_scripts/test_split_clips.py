@@ -37,6 +37,14 @@ def test_speakers_are_kept_apart(split):
     assert not {clip[0] for clip in test} & {clip[0] for clip in train}
 
 
+def test_clips_whose_embeddings_are_bad_are_left_out(split, tmp_path):
+    wrong = [tmp_path / "heads.json", tmp_path / "others.json"]
+    for path, clips in zip(wrong, (["c", "g"], ["d"]), strict=True):
+        path.write_text(json.dumps(dict.fromkeys(clips, "is empty")))
+    train, test, _ = split([*map(row, "abcdefgh")], unusable=("a",), embeddings=wrong)
+    assert sorted(train + test) == ["b", "e", "f", "h"]
+
+
 def test_the_seed_decides_and_nothing_else(split):
     clips = [row(f"clip{n}") for n in range(20)]
     assert split(clips, seed=1) == split(clips, seed=1)

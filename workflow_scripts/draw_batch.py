@@ -1,0 +1,79 @@
+"""Draw a batch of pairs side by side, into a folder of their videos.
+
+A job that is killed loses its output, so the videos are made in a folder beside it. Started again, the job takes over
+those that are finished, as long as nothing that decides their pictures has changed.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from models.drawing import Pair, draw
+from models.system import Clip
+from toolkit.files import read_json, sha256, write_json
+from toolkit.log import job_log, logger
+
+_CODE = [
+    path
+    for folder in ("models", "toolkit", "workflow_scripts")
+    for path in Path(__file__).parents[1].glob(f"{folder}/**/*.py")
+]
+_MADE_FROM = ".made_from.json"
+
+
+def draw_batch(pairs: list[Pair], batch: str | Path, *, weights: dict[str, Path], **settings: object) -> None:
+    """Write each pair's video into the new folder `batch`, or as `{pair}.json` why it cannot be drawn: a job that fails
+    loses its whole batch.
+
+    weights, settings: as `draw` takes them.
+    """
+    batch = Path(batch)
+    making = batch.with_name(f".{batch.name}")
+    finished = _finished(making, _origins(pairs, weights, settings))
+    if finished:
+        logger.info("%d of %d videos are finished already", len(finished), len(pairs))
+    left = [pair for pair in pairs if pair.name not in finished]
+    for name, error in draw(left, making, weights=weights, **settings).items():
+        about = {"subject": error.subject, "problem": error.problem, "remedy": error.remedy}
+        write_json(making / f"{name}.json", about)
+    os.replace(making, batch)
+
+
+def _origins(pairs: list[Pair], weights: dict[str, Path], settings: dict) -> dict[str, str]:
+    """A digest, for each pair by name, of all that decides its pictures: settings, weights, its own files, our code."""
+    shared = [settings, *map(sha256, [*weights.values(), *sorted(_CODE)])]
+    origins = {}
+    for pair in pairs:
+        files = [pair.reference.crop, pair.reference.transform, pair.audio, *filter(None, [pair.speech])]
+        content = json.dumps([pair.name, *map(sha256, files), *shared], sort_keys=True)
+        origins[pair.name] = hashlib.sha256(content.encode()).hexdigest()
+    return origins
+
+
+def _finished(making: Path, origins: dict[str, str]) -> set[str]:
+    """Names of the pairs whose videos lie in `making` and have these origins; whatever else lies there is removed."""
+    record = making / _MADE_FROM
+    before = read_json(record) if record.is_file() else {}
+    finished = {
+        name for name, origin in origins.items() if before.get(name) == origin and (making / f"{name}.mp4").is_file()
+    }
+    for path in making.glob("*"):
+        if path.stem not in finished and path != record:
+            path.unlink()
+    write_json(record, origins)
+    return finished
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        files = (snakemake.input[kind] for kind in ("crop", "transform", "audio", "speech"))
+        draw_batch(
+            [
+                Pair(Clip(Path(crop).stem, Path(crop), Path(transform)), Path(audio), Path(speech))
+                for crop, transform, audio, speech in zip(*files, strict=True)
+            ],
+            snakemake.output.samples,
+            weights={Path(path).stem: Path(path) for path in snakemake.input.weights},
+            **snakemake.params,
+        )
