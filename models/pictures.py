@@ -20,7 +20,8 @@ def with_faces(clips: Sequence[Clip], least: int = 2) -> tuple[list[Clip], list[
     usable = [(clip, np.flatnonzero(clip.ok)) for clip in clips]
     kept = [(clip, seen) for clip, seen in usable if len(seen) >= least]
     if len(kept) < len(usable):
-        logger.warning("%d clips with fewer than %d frames with a face are left out", len(usable) - len(kept), least)
+        names = ", ".join(clip.name for clip, seen in usable if len(seen) < least)
+        logger.warning("clips with fewer than %d frames with a face are left out: %s", least, names)
     if not kept:
         raise InputError("training clips", f"none has {least} frames with a face", "Give other clips")
     return [clip for clip, _ in kept], [seen for _, seen in kept]

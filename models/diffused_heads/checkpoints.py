@@ -11,7 +11,7 @@ Our networks bear the published names without the trainer's prefix. Google Drive
 are placed by hand, the demo's also as the zip that they come in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -117,7 +117,7 @@ def _unet(path: Path) -> dict[str, Tensor]:
     ):
         raise InputError(path, "holds its network twice, and the two differ", "Give the published checkpoint")
     weights = weights or tensors
-    _check(weights, UNet, describe(weights, subject=path), path)
+    check_fit(weights, UNet, describe(weights, subject=path), path)
     _warn_of_heads(weights, path)
     return weights
 
@@ -126,19 +126,18 @@ def _audio_encoder(path: Path) -> dict[str, Tensor]:
     tensors = read_state_dict(path, "encoder")
     known = "encoder.cl.0.weight"
     weights = _without_prefix(tensors, next((name.removesuffix(known) for name in tensors if name.endswith(known)), ""))
-    _check(weights, AudioEncoder, sizes(weights), path)
+    check_fit(weights, AudioEncoder, sizes(weights), path)
     return weights
 
 
-def _check(weights: dict[str, Tensor], kind: type[nn.Module], settings: dict, path: Path) -> None:
-    """Refuse weights that are not those of the network with these settings; nothing is allocated."""
+def check_fit(weights: Mapping[str, Tensor], build: Callable[..., nn.Module], settings: dict, path: str | Path) -> None:
+    """Refuse weights that are not those of the network that `build` makes of `settings`; nothing is allocated."""
     try:
         with torch.device("meta"):
-            network = kind(**settings)
+            network = build(**settings)
     except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        raise InputError(
-            path, f"has shapes that no network has ({error})", "Give one of the published files"
-        ) from error
+        problem = f"has shapes that no network has ({error})"
+        raise InputError(path, problem, "Give one of the published files") from error
     check_names(weights, {name: tuple(value.shape) for name, value in network.state_dict().items()}, path)
 
 

@@ -12,6 +12,7 @@ from models.diffused_heads.recipes import Recipe
 from models.diffused_heads.speech import embeddings
 from models.pictures import MEMORY, Pictures, to_tensor, with_faces
 from models.system import Clip
+from toolkit.errors import InputError
 from toolkit.faces.crop import resize
 from toolkit.faces.geometry import MOUTH
 
@@ -32,6 +33,10 @@ class FrameData:
         self.speech = [
             embeddings(_features(clip), len(lips), pooling) for clip, lips in zip(self.clips, self.lips, strict=True)
         ]
+        for speech in self.speech:
+            if speech.shape[1] != self.audio_width:
+                problem = f"{speech.shape[1]} values a frame, but {self.speech[0].origin} holds {self.audio_width}"
+                raise InputError(speech.origin, problem, "Make the embeddings of all clips with one encoder")
         self.pictures = Pictures(self.clips, preset.size, resize, memory)
 
     @property

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from models.checkpoints import load_weights, read_weights
-from models.diffused_heads.checkpoints import describe
+from models.diffused_heads.checkpoints import HEAD_WIDTH, check_fit, describe
 from models.diffused_heads.conditioning import REACH, speech_numbers
 from models.diffused_heads.generation import Drawing, generate
 from models.diffused_heads.presets import PRESETS
@@ -73,9 +73,14 @@ class DiffusedHeads:
             return self.network(x, t, identity, motion, audio).float()
 
     def identity(self, reference: Clip) -> Tensor:
-        """(1, 3, size, size) in [-1, 1]: the frame that shows the person."""
+        """(1, 3, size, size) in [-1, 1]: the frame that shows the person, or the one next to it that shows a face."""
+        seen = np.flatnonzero(reference.ok)
+        asked = min(self.options["reference_frame"], len(reference.ok) - 1)
+        number = int(seen[np.abs(seen - asked).argmin()])
+        if number != asked:
+            logger.warning("%s: no face in frame %d; frame %d shows the person", reference.name, asked, number)
         with FrameReader(reference.crop) as reader:
-            shown = reader[min(self.options["reference_frame"], len(reader) - 1)]
+            shown = reader[number]
         return fitted(to_tensor(shown[None]), self.preset.size).to(self.device)
 
     def heard(self, request: Request) -> np.ndarray:
@@ -90,9 +95,7 @@ class DiffusedHeads:
         speech = embeddings(request.speech, request.length, self.options["speech_pooling"])
         if speech.shape[1] != self.network.audio_width:
             problem = f"{speech.shape[1]} values a frame, but the weights were trained on {self.network.audio_width}"
-            raise InputError(
-                "speech features", problem, "Set `speech` to the encoder of these weights, or train others"
-            )
+            raise InputError(speech.origin, problem, "Set `speech` to the encoder of these weights, or train others")
         return speech
 
     def noise(self, names: Sequence[str], seed: int, frame: int) -> Callable[[], Tensor]:
@@ -116,9 +119,12 @@ def load(
     The number of attention heads, which no shape tells, is the option `heads`, or the channels over `head_width`.
     """
     device = torch.device(device) if device is not None else devices.device()
-    tensors = read_weights(weights["unet"])
-    network = PRESETS[preset].build(**_settings(tensors, preset, weights["unet"]), **_heads(tensors, options))
-    load_weights(network, tensors, weights["unet"])
+    path = weights["unet"]
+    tensors = read_weights(path)
+    settings = _settings(tensors, preset, path)
+    check_fit(tensors, PRESETS[preset].build, settings, path)
+    network = PRESETS[preset].build(**settings, **_heads(tensors, preset, options, path))
+    load_weights(network, tensors, path)
     network.eval().requires_grad_(False)
     layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
     return DiffusedHeads(network.to(device, memory_format=layout), preset, options)
@@ -128,16 +134,20 @@ def _settings(tensors: Mapping[str, Tensor], preset: str, path: Path) -> dict:
     """The network's arguments that follow from its weights: all of a published network's, the width of speech of ours."""
     if preset == "published":
         return describe(tensors, subject=path)
-    return {"audio_width": tensors["audio_embed.0.weight"].shape[1] // (2 * REACH + 1)}
+    hearing = tensors.get("audio_embed.0.weight", torch.empty(0, 2 * REACH + 1))  # without it nothing will fit
+    return {"audio_width": hearing.shape[-1] // (2 * REACH + 1)}
 
 
-def _heads(tensors: Mapping[str, Tensor], options: dict) -> dict:
-    """The network's arguments for the number of heads, where the options name it."""
+def _heads(tensors: Mapping[str, Tensor], preset: str, options: dict, path: Path) -> dict:
+    """The network's arguments for the number of heads, which must divide the channels of every attention block."""
     name = "heads" if options["heads"] else "head_width"
-    if not options[name]:
-        return {}
-    for channels in {len(value) for tensor, value in tensors.items() if tensor.endswith("proj_out.weight")}:
-        if channels % options[name]:
-            problem = f"{options[name]} do not divide the {channels} channels of an attention block"
+    value = options[name] or PRESETS[preset].network.get(name, HEAD_WIDTH)
+    for channels in {len(block) for tensor, block in tensors.items() if tensor.endswith("proj_out.weight")}:
+        if channels % value and options[name]:
+            problem = f"{value} do not divide the {channels} channels of an attention block"
             raise InputError(f"sampling: {name}", problem, "Choose a divisor, or null for what the preset has")
-    return {"heads": None, "head_width": None, name: options[name]}
+        if channels % value:
+            problem = f"has {channels} channels in an attention block, which heads of {value} do not make up"
+            remedy = "Set `preset` to that of the weights, or `sampling: heads` to the number of their heads"
+            raise InputError(path, problem, remedy)
+    return {"heads": None, "head_width": None, name: value}

@@ -162,7 +162,7 @@ def test_clips_with_fewer_than_two_faces_are_left_out(make_clip, caplog):
     with caplog.at_level(logging.WARNING, logger="talkflow"):
         data = FrameData(clips, PRESET, Recipe(steps=1, batch_size=1), "mean")
     assert [clip.name for clip in data.clips] == ["a"]
-    assert "2 clips" in caplog.text
+    assert "are left out: b, c" in caplog.text
     assert set(frame_numbers(data.batch(np.random.default_rng(0), 40)["target"])) == set(range(5))
     with pytest.raises(InputError, match="none has 2 frames with a face"):
         FrameData(clips[1:], PRESET, Recipe(steps=1, batch_size=1), "mean")
@@ -173,3 +173,10 @@ def test_speech_that_belongs_to_other_pictures_is_refused(make_clip):
     write_npy(clip.speech, np.zeros((60, 80), np.float32))
     with pytest.raises(InputError, match="60 rows"):
         draw([clip])
+
+
+def test_clips_heard_by_another_encoder_are_named(make_clip):
+    clips = [make_clip("a", 5), make_clip("b", 5)]
+    write_npy(clips[1].speech, np.zeros((10, 12), np.float32))
+    with pytest.raises(InputError, match=r"b\.npy: 12 values a frame, but .*a\.npy holds 80"):
+        draw(clips)

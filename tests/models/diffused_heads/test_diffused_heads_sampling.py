@@ -1,6 +1,7 @@
 """Diffused Heads' sampler: pictures in order, the same whoever is drawn beside them."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 import torch
 
 from models.checkpoints import write_weights
+from models.diffused_heads import sampling
 from models.diffused_heads.presets import PRESETS
 from models.diffused_heads.sampling import LONG, load
 from models.diffused_heads.unet import UNet
+from models.pictures import to_pixels
 from models.system import Request, SideBySide
 from toolkit.errors import InputError
 
@@ -39,11 +42,13 @@ def disturbed(network: UNet, path: Path) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    torch.manual_seed(0)
     return disturbed(PRESETS["debug"].build(160), tmp_path_factory.mktemp("weights") / "unet.safetensors")
 
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    torch.manual_seed(0)
     network = UNet(**PUBLISHED_FORM, motion_channels=1)
     return disturbed(network, tmp_path_factory.mktemp("published") / "unet.safetensors")
 
@@ -147,6 +152,12 @@ def test_features_of_another_encoder_are_refused(weights, make_clip, shape):
         draw(weights, make_clip("a", 2), 10, speech=np.zeros(shape, np.float32))
 
 
+def test_the_file_of_such_features_is_named(weights, make_clip, tmp_path):
+    np.save(tmp_path / "other.npy", np.zeros((10, 256), np.float32))
+    with pytest.raises(InputError, match=r"other\.npy: 256 values a frame"):
+        draw(weights, make_clip("a", 2), 10, speech=np.load(tmp_path / "other.npy", mmap_mode="r"))
+
+
 @pytest.mark.parametrize(("length", "stabilise", "warned"), [(LONG, None, 0), (LONG + 1, None, 1), (LONG + 1, 15, 0)])
 def test_long_clips_are_warned_of_where_nothing_holds_them(weights, make_clip, caplog, length, stabilise, warned):
     sampler = load(weights, "debug", OPTIONS | {"stabilise": stabilise}, "cpu")
@@ -162,6 +173,16 @@ def test_the_reference_frame_is_the_one_chosen_or_the_last(weights, make_clip, c
     identity = sampler.identity(make_clip("a", 5, first=100))
     assert identity.shape == (1, 3, 64, 64)
     assert (127.5 * identity.mean() + 127.5).item() == pytest.approx(100 + 4 * expected, abs=1)
+
+
+@pytest.mark.parametrize(("chosen", "shown"), [(0, 2), (2, 2), (4, 5), (7, 6)])
+def test_a_frame_without_a_face_shows_nobody(weights, make_clip, caplog, chosen, shown):
+    """As in a clip that fades in: the nearest frame with a face is taken, and that is said."""
+    sampler = load(weights, "debug", OPTIONS | {"reference_frame": chosen}, "cpu")
+    with caplog.at_level(logging.WARNING, logger="talkflow"):
+        identity = sampler.identity(make_clip("fading", 8, first=100, missing=(0, 1, 3, 4, 7)))
+    assert (127.5 * identity.mean() + 127.5).item() == pytest.approx(100 + 4 * shown, abs=1)
+    assert (f"fading: no face in frame {chosen}; frame {shown} shows the person" in caplog.text) == (chosen != shown)
 
 
 def test_stabilising_begins_where_its_first_segment_ends(weights, make_clip):
@@ -240,3 +261,41 @@ def test_our_presets_take_the_heads_too(weights):
 def test_weights_of_another_preset_are_refused(weights):
     with pytest.raises(InputError, match="does not fit the network"):
         load(weights, "small", OPTIONS, "cpu")
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_weights_of_another_system_are_refused(preset, tmp_path):
+    write_weights(tmp_path / "unet.safetensors", {"encoder.weights": torch.zeros(3)}, {})
+    with pytest.raises(InputError, match=r"unet\.safetensors"):
+        load({"unet": tmp_path / "unet.safetensors"}, preset, OPTIONS, "cpu")
+
+
+def test_weights_of_ours_that_look_published_are_refused_by_their_heads(tmp_path):
+    """`small` has the published names, and channels that its own heads make up and the published do not."""
+    form = PUBLISHED_FORM | {"multipliers": (1, 3), "head_width": 48, "out_channels": 3}
+    path = disturbed(UNet(**form), tmp_path / "unet.safetensors")
+    with pytest.raises(InputError, match=r"unet\.safetensors: has 96 channels.* heads of 64 do not make up"):
+        load(path, "published", OPTIONS, "cpu")
+    assert load(path, "published", OPTIONS | {"head_width": 48}, "cpu").network.middle_block[1].heads == 2
+
+
+def test_shapes_that_no_network_has_are_refused(tmp_path):
+    path = disturbed(UNet(**PUBLISHED_FORM | {"width": 16, "groups": 16}), tmp_path / "unet.safetensors")
+    with pytest.raises(InputError, match=r"unet\.safetensors: has shapes that no network has"):
+        load(path, "published", OPTIONS, "cpu")
+
+
+@pytest.mark.parametrize("sampler", ["ancestral", "ddim", "dpmsolver++", "unipc"])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("steps", [1, 2, 6, 7])
+def test_few_steps_give_numbers(published, make_clip, monkeypatch, sampler, precision, steps):
+    """In float32 tables a network that predicts noise gives NaN at 6 steps and fewer."""
+    monkeypatch.setitem(PRESETS, "published", replace(PRESETS["published"], size=16))
+    options = {"sampler": sampler, "precision": precision, "steps": steps}
+    drawn = load(published, "published", OPTIONS | options, "cpu")
+    request = Request(make_clip("a", 1), np.ones((2, 12), np.float32), 2)
+    made = []
+    monkeypatch.setattr(sampling, "to_pixels", lambda images: made.append(images) or to_pixels(images))
+    list(drawn.together([request], 0))
+    assert torch.stack(made).isfinite().all()
+    assert torch.stack(made).std() > 0.01
