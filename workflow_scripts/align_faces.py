@@ -59,12 +59,14 @@ def align_faces(
     logger.info(
         "%s: median residual %.3f of the picture, 1 : %.2f", video, np.median(away), similarity.scale(matrices[0])
     )
-    if away[0] > POOR:
+    first = int(np.argmax(ok))
+    if away[first] > POOR:
         logger.warning(
-            "%s: its first frame is poorly aligned (residual %.3f of the picture; %.3f is poor): a face that is turned away "
-            "or not found gives poor results as a reference",
+            "%s: frame %d, its first with a face, is poorly aligned (residual %.3f of the picture; %.3f is poor): a face that "
+            "is turned away gives poor results as a reference",
             Path(video).stem,
-            away[0],
+            first,
+            away[first],
             POOR,
         )
 
