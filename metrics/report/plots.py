@@ -56,7 +56,7 @@ def metric_bars(
     faint = min(0.45, 10 * len(means) / max(1, len(values)))  # many dots would hide the whiskers
     axes.plot(values["value"], [place_of[s] for s in values["system"]], ".", color=INK, alpha=faint, markersize=4)
     reported = [(value, place_of[system]) for system, value in papers if system in place_of]
-    axes.plot(*zip(*reported, strict=True) or ([], []), "D", color=INK, fillstyle="none", markersize=6)
+    axes.plot(*np.reshape(reported, (-1, 2)).T, "D", color=INK, fillstyle="none", markersize=6)
     axes.axvline(0, color=INK, linewidth=0.8)
     axes.set_yticks(places, means["system"])
     axes.tick_params(axis="y", length=0)
@@ -70,18 +70,18 @@ def clip_plot(values: pd.DataFrame, colour: Mapping[str, str], title: str) -> Ma
     system."""
     place_of = {pair: place for place, pair in enumerate(values["pair"].unique())}
     names = [_short(" ← ".join(dict.fromkeys(pair.split("--")))) for pair in place_of]
-    turned = sum(map(len, names)) > MOST_LETTERS
+    named = len(names) <= MOST_NAMES
+    turned = named and sum(map(len, names)) > MOST_LETTERS
     below = 0.15 + 0.07 * max(map(len, names)) if turned else 0.3
     figure, axes = _figure(9.0, 1.9 + below, LABELS, grid="both")
     for mark, (system, rows) in zip(cycle("osD^vPX*"), values.groupby("system", sort=False), strict=False):
         axes.plot(rows["pair"].map(place_of), rows["value"], mark, color=colour[system], markersize=5, label=system)
     axes.set_xlim(-0.5, len(names) - 0.5)
-    if len(names) <= MOST_NAMES:
+    if named:
         axes.set_xticks(range(len(names)), names, rotation=90 if turned else 0)
     else:
         axes.set_xticks([])
         axes.set_xlabel(f"{len(names)} pairs, in the order of the table", color=INK, fontsize=LABELS)
-        below = 0.3
     axes.yaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
     _arrange(figure, axes, below)
     return _svg(figure, title)
@@ -151,7 +151,6 @@ def _svg(figure: Figure, title: str) -> Markup:
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
     svg = re.sub(r'<g clip-path="[^"]*">(\s*<use [^>]*/>){2,}', _styled_once, svg)
     svg = re.sub(r"\n\s+", "\n", svg)
     label = Markup('<svg role="img" aria-label="{}" ').format(title)

@@ -46,7 +46,7 @@ def portrait():
 
 FRAMES = 36
 SYSTEMS = ("ground_truth", "still", "<b>bold</b>")
-HOSTILE = "<script>alert(1)</script>"
+HOSTILE = """\"'></option><script>alert(1)</script>é"""
 """No clip can be named like this (names are checked), but a system's folder or a hand-made table can say anything."""
 
 

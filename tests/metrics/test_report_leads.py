@@ -101,4 +101,4 @@ def test_the_page_marks_the_best_and_says_why_a_set_has_no_value():
     assert '<tr><th scope="row">Best</th><td class="num"><b>a</b></td></tr>' in html
     assert html.count('<tr class="baseline">') == 2 + CLIPS  # of the truth: landmarks, sets, every pair
     assert '–<small class="line">&lt;i&gt;too&lt;/i&gt; few</small>' in html
-    assert "FID</td>" in html  # among what is left out
+    assert "<dt>FID</dt><dd>&lt;i&gt;too&lt;/i&gt; few" in html  # among what is left out
