@@ -44,8 +44,8 @@ METRICS = tuple(
             "blinks",
             "Blinks",
             "1/s",
-            "Steep falls of the eye aspect ratio after which the eye opens again, over the seconds in which a face was "
-            "seen; the summary's are those of all pairs over the seconds of all.",
+            "Steep falls of the eye aspect ratio, those between which the eye does not open as one, over the seconds in "
+            "which a face was seen; the summary's are those of all pairs over the seconds of all.",
         ),
         (
             "blink_duration",

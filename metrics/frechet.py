@@ -66,7 +66,7 @@ def are_real(given: Given) -> bool:
 def frechet_distance(one: Moments, other: Moments) -> float:
     """The distance of two sets of at least two rows each; `NotComputed` for fewer."""
     if min(one.count, other.count) < 2:
-        raise NotComputed(f"needs two sets of at least 2, has {one.count} and {other.count}")
+        raise NotComputed(f"needs 2 frames or clips on either side, has {one.count} and {other.count}")
     factors = one.factor(), other.factor()
     spread = sum(np.square(factor).sum() for factor in factors)
     root = scipy.linalg.svdvals(factors[0] @ factors[1].T).sum()

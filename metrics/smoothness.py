@@ -27,7 +27,8 @@ FARNEBACK = {
 
 _PAPER = "Stypułkowski et al. 2024 (Diffused Heads), appendix A"
 _SCRIPT = "smoothness_eval.py of Diffused Heads, for comparison with its table alone"
-_SETTINGS = f"frames resized to {SIZE}×{SIZE} bilinearly; Farnebäck's flow with the published settings"
+_RESIZED = f"frames resized to {SIZE}×{SIZE} bilinearly"
+_FLOW = f"{_RESIZED}; Farnebäck's flow with the published settings"
 METRICS = (
     Metric(
         "ofm",
@@ -37,7 +38,7 @@ METRICS = (
         (),
         "Mean length of the optical flow between consecutive frames. The nearer to the real clip's the better.",
         _PAPER,
-        _SETTINGS,
+        _FLOW,
     ),
     Metric(
         "f_mse",
@@ -47,6 +48,7 @@ METRICS = (
         (),
         "Mean squared difference of consecutive frames. The nearer to the real clip's the better.",
         _PAPER,
+        _RESIZED,
     ),
     Metric(
         "ofm_published",
@@ -57,6 +59,7 @@ METRICS = (
         "Mean byte of the flow's length, scaled to 0..255 for each pair of frames by itself and coloured: how motion is "
         "spread, not how much there is; 42.7 without any.",
         _SCRIPT,
+        _FLOW,
     ),
     Metric(
         "f_mse_published",
@@ -66,6 +69,7 @@ METRICS = (
         (),
         "Mean squared difference of consecutive frames, difference and square modulo 256.",
         _SCRIPT,
+        _RESIZED,
     ),
 )
 

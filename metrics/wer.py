@@ -5,6 +5,7 @@ No lip reader is part of this project: whoever has one writes down what it reads
 rate and training are part of the number, so rates of two readers do not compare.
 """
 
+import json
 from pathlib import Path
 
 import jiwer
@@ -12,7 +13,6 @@ import jiwer
 from metrics.accumulate import Seen, Transcripts, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.errors import InputError
-from toolkit.files import read_json
 
 METRICS = (
     Metric(
@@ -58,9 +58,11 @@ def read_transcripts(said: str | Path, read: str | Path) -> Transcripts:
 
 
 def _transcript(path: str | Path) -> dict:
-    if Path(path).suffix != ".json":
-        return {"text": Path(path).read_text(encoding="utf-8")}
-    content = read_json(path)
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")  # some editors begin UTF-8 with a mark, which is no letter
+        content = json.loads(text) if Path(path).suffix == ".json" else {"text": text}
+    except ValueError as error:
+        raise InputError(path, f"it cannot be read ({error})", "Write it in UTF-8") from error
     if not isinstance(content, dict) or not isinstance(content.get("text"), str):
         raise InputError(path, 'it is no transcript: JSON with a "text" is expected', "Write plain text instead")
     return content

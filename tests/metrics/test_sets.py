@@ -68,6 +68,6 @@ def test_what_left_no_features_has_no_value_but_a_reason(folder, tmp_path):
     for pairs, has in (([nothing], 0), ([nothing, folder("x", "b", "b", shift=0, rows=1)], 1)):
         values = {value.metric: value for value in set_values(pairs)}
         assert values.keys() == set(OF_SETS)
-        assert str(values["fid"].value) == f"needs two sets of at least 2, has {has} and {has}"
+        assert str(values["fid"].value) == f"needs 2 frames or clips on either side, has {has} and {has}"
         assert (values["fid"].clips, values["fid"].frames) == (has, has)
     assert set_values([]) == []

@@ -41,3 +41,19 @@ def test_transcripts_are_text_or_json_and_name_their_reader(tmp_path):
     named.write_text("[]")
     with pytest.raises(InputError, match="no transcript"):
         read_transcripts(said, named)
+
+
+@pytest.mark.parametrize("suffix", ["txt", "json"])
+def test_a_mark_at_the_start_of_the_file_is_no_letter_of_the_first_word(tmp_path, suffix):
+    content = {"txt": "hello there", "json": '{"text": "hello there"}'}[suffix]
+    said, read = tmp_path / "a.txt", tmp_path / f"a--a.{suffix}"
+    said.write_text("hello there")
+    read.write_text(content, encoding="utf-8-sig")
+    assert word_error_rate(*read_transcripts(said, read)[:2]) == 0
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.txt", "naïve".encode("latin-1")), ("a.json", b"{text: hello}")])
+def test_a_transcript_that_cannot_be_read_is_named(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: it cannot be read"):
+        read_transcripts(tmp_path / name, tmp_path / name)
