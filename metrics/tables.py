@@ -72,7 +72,12 @@ def summary_table(
     return pd.DataFrame(rows, columns=[*columns, "paper", "paper_data", "paper_note"])
 
 
-def interval(sums: np.ndarray, clips: Sequence[str], statistic: Statistic) -> tuple[float, float]:
+def ratio(sums: np.ndarray) -> np.ndarray:
+    """Of sums (..., 2) of weighted values and of weights: the mean."""
+    return sums[..., 0] / sums[..., 1]
+
+
+def interval(sums: np.ndarray, clips: Sequence[str], statistic: Statistic = ratio) -> tuple[float, float]:
     """Bootstrap 95 % interval (percentiles), seeded, of a statistic of the sum of what pairs add (n, K); (nan, nan) for
     fewer than two clips.
 
@@ -106,11 +111,7 @@ def summands(pairs: Sequence[dict], metric: Metric) -> tuple[np.ndarray, Statist
         return np.stack([(of_pair[:, None] == values).sum(axis=0) for of_pair in events]), partial(_median, values)
     values = np.array([record["metrics"][metric.name] for record in pairs], np.float64)
     weights = np.array([record["pooled"][metric.name] if metric.summary == "rate" else 1 for record in pairs])
-    return np.stack([values * weights, weights], axis=1), _mean
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    return sums[..., 0] / sums[..., 1]
+    return np.stack([values * weights, weights], axis=1), ratio
 
 
 def _median(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
