@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
@@ -70,6 +71,15 @@ def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], rows: int, dtyp
             raise RuntimeError(f"{path}: {filled} rows instead of {rows}")
         array.flush()
         return list(array.shape)
+
+
+def link(source: str | Path, target: str | Path) -> None:
+    """Give a file a second name, as a hard link; where links are not possible, copy it."""
+    with whole(target) as partial:
+        try:
+            os.link(source, partial)
+        except OSError:
+            shutil.copyfile(source, partial)
 
 
 def sha256(path: str | Path) -> str:

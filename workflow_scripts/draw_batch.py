@@ -1,7 +1,8 @@
 """Draw a batch of pairs side by side, into a folder of their videos.
 
 A job that is killed loses its output, so the videos are made in a folder beside it. Started again, the job takes over
-those that are finished, as long as nothing that decides their pictures has changed.
+those that are finished, as long as nothing that decides their pictures has changed; as it does from other batches where
+pairs have been dealt anew.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from models.drawing import Pair, draw
 from models.system import Clip
-from toolkit.files import read_json, sha256, write_json
+from toolkit.files import link, read_json, sha256, write_json
 from toolkit.log import job_log, logger
 
 _CODE = [
@@ -52,17 +53,21 @@ def _origins(pairs: list[Pair], weights: dict[str, Path], settings: dict) -> dic
 
 
 def _finished(making: Path, origins: dict[str, str]) -> set[str]:
-    """Names of the pairs whose videos lie in `making` and have these origins; whatever else lies there is removed."""
-    record = making / _MADE_FROM
-    before = read_json(record) if record.is_file() else {}
-    finished = {
-        name for name, origin in origins.items() if before.get(name) == origin and (making / f"{name}.mp4").is_file()
-    }
+    """Names of the pairs whose videos, of these origins, lie in `making`, or in a batch beside it, from where they are taken
+    over. Whatever else lies in `making` is removed."""
+    records = {path.parent: read_json(path) for path in making.parent.glob(f"*/{_MADE_FROM}")}
+    here = records.get(making, {})
     for path in making.glob("*"):
-        if path.stem not in finished and path != record:
+        of_origin = path.stem in origins and here.get(path.stem) == origins[path.stem]
+        if path.name != _MADE_FROM and not (path.suffix == ".mp4" and of_origin):
             path.unlink()
-    write_json(record, origins)
-    return finished
+    write_json(making / _MADE_FROM, origins)
+    for folder, before in records.items():
+        for name, origin in origins.items():
+            made, wanted = folder / f"{name}.mp4", making / f"{name}.mp4"
+            if before.get(name) == origin and made.is_file() and not wanted.exists():
+                link(made, wanted)
+    return {name for name in origins if (making / f"{name}.mp4").is_file()}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,9 @@
 """Take one pair's sample out of the batch in which it was drawn, as a hard link: the same file under a second name."""
 
-import os
-import shutil
 from pathlib import Path
 
 from toolkit.errors import InputError
-from toolkit.files import read_json, whole
+from toolkit.files import link, read_json
 from toolkit.log import job_log
 
 
@@ -18,11 +16,7 @@ def take_sample(batch: str | Path, sample: str | Path) -> None:
     refused = batch / f"{sample.stem}.json"
     if refused.exists():
         raise InputError(**read_json(refused))
-    with whole(sample) as partial:
-        try:
-            os.link(batch / sample.name, partial)
-        except OSError:
-            shutil.copyfile(batch / sample.name, partial)
+    link(batch / sample.name, sample)
 
 
 if __name__ == "__main__":

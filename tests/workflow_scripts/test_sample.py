@@ -288,6 +288,23 @@ def test_a_finished_video_of_other_settings_is_not_taken(toy, own, tmp_path, set
     assert chorus.requests == [3]
 
 
+def test_pairs_that_are_dealt_anew_are_not_drawn_anew(toy, own, tmp_path):
+    """As when `clips_at_once` has changed, also after a kill; another seed makes other pictures."""
+    folder, three = own
+    drawn(toy, Chorus(), own, tmp_path / "own-1")
+    chorus = Chorus()
+    drawn(toy, chorus, (folder, three[:1]), tmp_path / "own-2")
+    drawn(toy, chorus, (folder, three[1:]), tmp_path / "own-3")
+    assert chorus.requests == []
+    assert (tmp_path / "own-2/short--short.mp4").samefile(tmp_path / "own-1/short--short.mp4")
+    assert names(tmp_path / "own-3") == [".made_from.json", "long--long.mp4", "middle--middle.mp4"]
+    with pytest.raises(KeyboardInterrupt):
+        drawn(toy, Killed(), own, tmp_path / "own-1b", seed=3)
+    drawn(toy, chorus, own, tmp_path / "own-4", seed=3)
+    assert chorus.requests == [2]
+    assert (tmp_path / "own-4/short--short.mp4").samefile(tmp_path / ".own-1b/short--short.mp4")
+
+
 def test_why_a_pair_cannot_be_drawn_stands_beside_the_others(toy, own, tmp_path):
     write_npy(own[0] / "middle.npy", np.full((10, 80), -1, np.float32))
     drawn(toy, Chorus(), own, tmp_path / "batch")
