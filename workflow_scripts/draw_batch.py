@@ -8,6 +8,7 @@ pairs have been dealt anew.
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from models.drawing import Pair, draw
@@ -31,7 +32,7 @@ def draw_batch(pairs: list[Pair], batch: str | Path, *, weights: dict[str, Path]
     """
     batch = Path(batch)
     making = batch.with_name(f".{batch.name}")
-    finished = _finished(making, _origins(pairs, weights, settings))
+    finished = _take_over(making, _origins(pairs, weights, settings))
     if finished:
         logger.info("%d of %d videos are finished already", len(finished), len(pairs))
     left = [pair for pair in pairs if pair.name not in finished]
@@ -52,10 +53,13 @@ def _origins(pairs: list[Pair], weights: dict[str, Path], settings: dict) -> dic
     return origins
 
 
-def _finished(making: Path, origins: dict[str, str]) -> set[str]:
-    """Names of the pairs whose videos, of these origins, lie in `making`, or in a batch beside it, from where they are taken
-    over. Whatever else lies in `making` is removed."""
-    records = {path.parent: read_json(path) for path in making.parent.glob(f"*/{_MADE_FROM}")}
+def _take_over(making: Path, origins: dict[str, str]) -> set[str]:
+    """Names of the pairs whose videos, of these origins, lie in `making` or are now linked from batches beside it; whatever
+    else lies in `making` is removed."""
+    records = {}
+    for path in making.parent.glob(f"*/{_MADE_FROM}"):
+        with suppress(FileNotFoundError):  # of a batch that another job moves into place just now
+            records[path.parent] = read_json(path)
     here = records.get(making, {})
     for path in making.glob("*"):
         of_origin = path.stem in origins and here.get(path.stem) == origins[path.stem]
@@ -64,9 +68,10 @@ def _finished(making: Path, origins: dict[str, str]) -> set[str]:
     write_json(making / _MADE_FROM, origins)
     for folder, before in records.items():
         for name, origin in origins.items():
-            made, wanted = folder / f"{name}.mp4", making / f"{name}.mp4"
-            if before.get(name) == origin and made.is_file() and not wanted.exists():
-                link(made, wanted)
+            video = making / f"{name}.mp4"
+            if before.get(name) == origin and not video.is_file():
+                with suppress(FileNotFoundError):
+                    link(folder / video.name, video)
     return {name for name in origins if (making / f"{name}.mp4").is_file()}
 
 

@@ -14,7 +14,7 @@ from models import drawing
 from models.drawing import Pair
 from models.system import Clip
 from toolkit.errors import InputError
-from toolkit.files import write_json, write_npy, write_npz
+from toolkit.files import read_json, write_json, write_npy, write_npz
 from toolkit.media.audio import write_audio
 from toolkit.media.frames import FrameReader, read_frames
 from toolkit.media.writer import write_video
@@ -303,6 +303,24 @@ def test_pairs_that_are_dealt_anew_are_not_drawn_anew(toy, own, tmp_path):
     drawn(toy, chorus, own, tmp_path / "own-4", seed=3)
     assert chorus.requests == [2]
     assert (tmp_path / "own-4/short--short.mp4").samefile(tmp_path / ".own-1b/short--short.mp4")
+
+
+def test_batches_that_other_jobs_move_are_no_hindrance(toy, own, tmp_path, monkeypatch):
+    """A record, and a video, that are there when they are looked for and gone when they are wanted."""
+    drawn(toy, Chorus(), own, tmp_path / "own-1")
+    (tmp_path / "own-1/middle--middle.mp4").unlink()
+    drawn(toy, Chorus(), own, tmp_path / "own-2", seed=3)
+
+    def read(path):
+        if path.parent.name == "own-2":
+            raise FileNotFoundError(path)
+        return read_json(path)
+
+    monkeypatch.setattr(batches, "read_json", read)
+    chorus = Chorus()
+    drawn(toy, chorus, own, tmp_path / "own-3")
+    assert chorus.requests == [1]
+    assert names(tmp_path / "own-3") == [".made_from.json", "long--long.mp4", "middle--middle.mp4", "short--short.mp4"]
 
 
 def test_why_a_pair_cannot_be_drawn_stands_beside_the_others(toy, own, tmp_path):
