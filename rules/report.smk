@@ -33,6 +33,7 @@ rule build_report:
         videos=lambda wildcards, input: players(input.sources, input.videos),
         encoders=hearing(),
         benchmarks="results/benchmarks",
+        baselines=[name for name in config["systems"] if not system(name).stages],
         max_players=config["report"]["max_players"],
     script:
         "../workflow_scripts/build_report.py"

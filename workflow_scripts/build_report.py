@@ -24,6 +24,7 @@ def build_report(
     weights: Sequence[str] = (),
     encoders: Mapping[str, str] | None = None,
     benchmarks: str | None = None,
+    baselines: Sequence[str] = (),
     max_players: int = 6,
 ) -> None:
     """Write `report` from both tables, the scores that they were made of and the verdicts on all inspected clips, and
@@ -31,7 +32,8 @@ def build_report(
 
     `videos` ({"pair", "system", "path"}) are shown side by side by pair, in their order, for at most `max_players`
     pairs; `sounds` are the clips' speech ({clip}.wav); `weights` the records beside the systems' weights; `encoders` the
-    models that hear speech, by name; `benchmarks` is the folder of Snakemake's benchmark files.
+    models that hear speech, by name; `benchmarks` is the folder of Snakemake's benchmark files; `baselines` are the
+    systems that the others are held against.
     """
     page = render(
         read_metrics(metrics_csv),
@@ -43,6 +45,7 @@ def build_report(
         weights=[read_json(path) for path in weights],
         encoders=encoders,
         benchmarks=Path(benchmarks) if benchmarks else None,
+        baselines=baselines,
         max_players=max_players,
     )
     write_text(report, page.html)

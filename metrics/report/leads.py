@@ -1,7 +1,7 @@
 """Which system is best by a metric, and whether its lead is more than the noise of the clips that happened to be there."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from itertools import product
 from typing import NamedTuple
 
@@ -9,12 +9,9 @@ import numpy as np
 import pandas as pd
 
 from metrics.metric import Metric
-from metrics.papers import GROUND_TRUTH
 from metrics.registry import METRICS
 from metrics.tables import KINDS, interval
 
-BASELINES = (GROUND_TRUTH, "still")
-"""What systems are held against, the real clips and a picture held: they take part in no comparison."""
 FEWEST_CLIPS = 6
 """Fewer tell nothing: of two equal systems one is ahead in all of five clips once in 16 runs."""
 
@@ -26,13 +23,16 @@ class Lead(NamedTuple):
     doubt: str
 
 
-def leads(summary: pd.DataFrame, table: pd.DataFrame, records: Iterable[dict]) -> dict[tuple[str, str], Lead]:
+def leads(
+    summary: pd.DataFrame, table: pd.DataFrame, records: Iterable[dict], baselines: Collection[str]
+) -> dict[tuple[str, str], Lead]:
     """Who leads, by name of metric and kind of pair, where a direction is better and a system has a value.
 
-    `summary` and `table` are those of `metrics.tables`, `records` the scores that they were made of.
+    `summary` and `table` are those of `metrics.tables`, `records` the scores that they were made of; `baselines` are what
+    systems are held against, and lead nothing.
     """
-    summary, table = (rows[~rows["system"].isin(BASELINES)] for rows in (summary, table))
-    records = [record for record in records if record["system"] not in BASELINES]
+    summary, table = (rows[~rows["system"].isin(baselines)] for rows in (summary, table))
+    records = [record for record in records if record["system"] not in baselines]
     found = {}
     for metric, kind in product((metric for metric in METRICS if metric.direction != "neutral"), KINDS):
         rows = summary[(summary["metric"] == metric.name) & (summary["kind"] == kind) & (summary["count"] > 0)]

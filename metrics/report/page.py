@@ -13,7 +13,7 @@ from markupsafe import Markup
 from metrics.papers import GROUND_TRUTH
 from metrics.registry import METRICS
 from metrics.report import making, sections
-from metrics.report.leads import BASELINES, FEWEST_CLIPS, leads
+from metrics.report.leads import FEWEST_CLIPS, leads
 from metrics.report.plots import OPENING_SPAN, colours
 from toolkit.timing import FPS
 
@@ -38,6 +38,7 @@ def render(
     weights: Sequence[dict] = (),
     encoders: Mapping[str, str] | None = None,
     benchmarks: Path | None = None,
+    baselines: Sequence[str] = (),
     max_players: int = 6,
 ) -> Page:
     """The page.
@@ -45,17 +46,20 @@ def render(
     `table` and `summary` are those of `metrics.tables`, `records` the scores they were made of; `videos` have `pair`,
     `system` and `path`, in the order of their players; `verdicts` are those of all inspected clips; `sounds` are clips'
     speech; `weights` the records of the systems' weights, `encoders` the models that hear speech, by name; `benchmarks` is
-    a folder of Snakemake's benchmark files.
+    a folder of Snakemake's benchmark files; `baselines` are systems that the others are held against, as against the
+    truth: they come last everywhere, and lead nothing.
     Every name passes through Jinja's autoescape, and the page allows no script but its own (by its hash).
     """
-    last = {"by": "system", "key": lambda systems: systems.isin(BASELINES), "kind": "stable"}
+    baselines = (GROUND_TRUTH, *baselines)
+    last = {"by": "system", "key": lambda systems: systems.isin(baselines), "kind": "stable"}
     table, summary = table.sort_values(**last), summary.sort_values(**last)
+    records, videos = (sorted(entries, key=lambda one: one["system"] in baselines) for entries in (records, videos))
     script = (HERE / "page.js").read_text(encoding="utf-8")
-    colour = colours(list(table["system"].unique()))
+    colour = colours(table["system"].unique(), baselines)
     shown, hidden = sections.players(videos, records, sounds or {}, colour, max_players)
     papers = sections.papers(summary)
     bars = sections.bars(summary, table, papers, colour)
-    led = leads(summary, table, records)
+    led = leads(summary, table, records, baselines)
     with_values = [metric for metric in METRICS if (summary.loc[summary["metric"] == metric.name, "count"] > 0).any()]
     of_pairs = [metric for metric in with_values if metric.of == "pair"]
     page = {
@@ -67,7 +71,7 @@ def render(
         "columns": sections.columns(of_pairs),
         "without_values": len(METRICS) - len(with_values),
         "systems": colour,
-        "baselines": BASELINES,
+        "baselines": baselines,
         "tiles": sections.tiles(summary, led, table, colour),
         "fewest_clips": FEWEST_CLIPS,
         "summaries": sections.summaries(summary, papers, led),

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import cycle
 
 import matplotlib
@@ -11,14 +11,13 @@ import pandas as pd
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from metrics.report.leads import BASELINES
 from toolkit.timing import FPS
 
 INK = "#010203"
 """Stands for the page's text colour until the SVG is written."""
 PALETTE = ("#3b82d6", "#e0663a", "#2aa287", "#b45fb8", "#d6476b", "#6d8f2d")
 """Each at least 3 : 1 from the page's light and its dark ground, as the greys of the baselines are."""
-GREYS = dict(zip(BASELINES, ("#7a8794", "#9a8a6a"), strict=True))
+GREYS = ("#7a8794", "#9a8a6a")
 OPENING_SPAN = (0.055, 0.995)
 """Where an opening plot's time axis begins and ends, as shares of its width: the players draw their cursor there."""
 LABELS = 8
@@ -27,10 +26,10 @@ MOST_NAMES, MOST_LETTERS = 60, 110
 """Of more pairs an axis says only how many there are; names of more letters together stand upright."""
 
 
-def colours(systems: list[str]) -> dict[str, str]:
+def colours(systems: Iterable[str], baselines: Collection[str]) -> dict[str, str]:
     """A colour for each system, the same in every plot; greys for the baselines."""
-    palette = cycle(PALETTE)
-    return {system: GREYS.get(system) or next(palette) for system in systems}
+    bright, grey = cycle(PALETTE), cycle(GREYS)
+    return {system: next(grey if system in baselines else bright) for system in systems}
 
 
 def metric_bars(

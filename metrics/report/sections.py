@@ -14,7 +14,7 @@ import soundfile
 from metrics.metric import Metric
 from metrics.papers import GROUND_TRUTH
 from metrics.registry import BY_NAME, METRICS
-from metrics.report.leads import BASELINES, Lead
+from metrics.report.leads import Lead
 from metrics.report.plots import clip_plot, metric_bars, opening_plot
 from metrics.tables import OF_PAIRS, SEPARATOR
 from toolkit.timing import SAMPLES_PER_FRAME
@@ -146,22 +146,28 @@ def players(
     """The pairs to look at (at most `max_players`, in the order of `videos`, while the page has room for all videos of a
     pair) and the number of those not shown.
 
-    Each has its videos as data addresses, baselines last, and the plot of the mouth's opening over time, above the
+    Each has its videos as data addresses, and the plot of the mouth's opening over time, above the
     loudness of its speech where that clip's sound is among `sounds`.
     """
     by_pair = defaultdict(list)
-    for video in _baselines_last(videos):
+    for video in videos:
         by_pair[video["pair"]].append(video)
     shown, room = [], MOST_VIDEO
-    for pair in dict.fromkeys(video["pair"] for video in videos):
-        size = sum(Path(video["path"]).stat().st_size for video in by_pair[pair])
+    for pair, films in by_pair.items():
+        size = sum(Path(film["path"]).stat().st_size for film in films)
         if len(shown) < max_players and size <= room:
             room -= size
-            scored = {record["system"]: record for record in _baselines_last(records) if record["pair"] == pair}
-            films = [_video(video, _headline(scored)) for video in by_pair[pair]]
+            scored = {record["system"]: record for record in records if record["pair"] == pair}
             picture, _, speech = pair.partition("--")
             title = f"{picture} with {'its own speech' if speech == picture else f'the speech of {speech}'}"
-            shown.append({"title": title, "videos": films, **_openings(scored, sounds, colour)})
+            values = _headline(scored)
+            shown.append(
+                {
+                    "title": title,
+                    "videos": [_video(film, values) for film in films],
+                    **_openings(scored, sounds, colour),
+                }
+            )
     return shown, len(by_pair) - len(shown)
 
 
@@ -194,10 +200,6 @@ def columns(metrics: Sequence[Metric]) -> dict[str, list[int]]:
     chosen |= {title: [place for place, metric in enumerate(metrics) if family(metric) == title] for title in FAMILIES}
     chosen["All"] = list(range(len(metrics)))
     return {title: places for title, places in chosen.items() if places}
-
-
-def _baselines_last(entries: Iterable[dict]) -> list[dict]:
-    return sorted(entries, key=lambda entry: entry["system"] in BASELINES)
 
 
 def _rows(summary: pd.DataFrame, name: str, kind: str) -> pd.DataFrame:

@@ -146,5 +146,6 @@ def report(results):
         weights=weights,
         encoders={"hubert": "somebody/hubert"},
         benchmarks=str(folder / "benchmarks"),
+        baselines=["still"],
     )
     return path

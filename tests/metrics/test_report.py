@@ -239,7 +239,7 @@ def test_a_pair_whose_videos_do_not_fit_is_not_shown(results, monkeypatch):
     records = [read_json(path) for path in results.scores]
     first = sum(Path(video["path"]).stat().st_size for video in results.videos if video["pair"] == records[0]["pair"])
     monkeypatch.setattr(sections, "MOST_VIDEO", first)
-    shown, hidden = sections.players(results.videos, records, {}, colours(list(SYSTEMS)), 6)
+    shown, hidden = sections.players(results.videos, records, {}, colours(SYSTEMS, ()), 6)
     assert [player["title"] for player in shown] == [f"{records[0]['video']} with its own speech"]
     assert hidden == 3
 
