@@ -60,10 +60,11 @@ class Fvd(Measure):
             if frame is None:
                 continue
             self.seen[side] += 1
-            self._waiting[side].append(scaled(self.network, frame))
             if self.window is None and self.seen[side] > MOST:
                 self._waiting[side].clear()
-            elif len(self._waiting[side]) == self.window:
+                continue
+            self._waiting[side].append(scaled(self.network, frame))
+            if len(self._waiting[side]) == self.window:
                 self._take_in(side)
 
     def _take_in(self, side: str) -> None:
