@@ -1,8 +1,12 @@
 """What all tests share: real clips where the checkout has them beside it, and where to look for more parity cases."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Threads that wait in a loop took five times as long beside other work. Read when torch is loaded; the workflow's jobs inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
