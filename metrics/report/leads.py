@@ -58,14 +58,9 @@ def _doubt(metric: Metric, first: str, *others: str, records: list[dict], table:
         clips = lead.index.get_level_values("video")
         if clips.nunique() < FEWEST_CLIPS:
             return "too few clips"
-        if not interval(np.stack([lead, np.ones(len(lead))], axis=1), clips, _mean)[0] > 0:
+        if not interval(np.stack([lead, np.ones(len(lead))], axis=1), clips)[0] > 0:
             return "may be noise"
     return ""
-
-
-def _mean(sums: np.ndarray) -> np.ndarray:
-    """Of sums (..., 2) of leads and of ones."""
-    return sums[..., 0] / sums[..., 1]
 
 
 def _sizes_differ(metric: Metric, records: Iterable[dict]) -> bool:
