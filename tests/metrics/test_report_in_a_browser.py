@@ -142,6 +142,7 @@ def test_the_columns_of_the_long_table_are_chosen(page):
 def test_another_pair_is_chosen_and_the_first_falls_silent(page):
     page.wait(f"{VIDEOS}.every((video) => video.readyState >= 2)")
     assert page.ask("[...document.querySelectorAll('.player')].filter((one) => one.checkVisibility()).length") == 1
+    set_speed(page, 0.25)
     page.click(".player [data-do=play]")
     page.wait(f"{VIDEOS}.every((video) => !video.paused)")
     page.focus("#players select")
@@ -158,6 +159,7 @@ def test_another_pair_is_chosen_and_the_first_falls_silent(page):
 def test_the_frame_is_spoken_while_stepping_and_not_while_playing(page):
     live = "document.querySelector('.player output').ariaLive"
     page.wait(f"{VIDEOS}.every((video) => video.readyState >= 2)")
+    set_speed(page, 0.25)
     page.click(".player [data-do=play]")
     assert page.ask(live) == "off"
     page.click(".player [data-do=forward]")
