@@ -1,6 +1,7 @@
 """Which system the report calls the best, and why it calls none."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from metrics.metric import NotComputed
@@ -48,6 +49,22 @@ def test_the_nearest_other_may_be_far_on_every_clip_and_a_third_near():
     far = records("f_lmd", a=HARD, b=HARD + 1)
     assert lead("f_lmd", far) == Lead("a", "")
     assert lead("f_lmd", far + records("f_lmd", c=HARD + np.resize([15, -12], CLIPS))) == Lead("a", "may be noise")
+
+
+def test_equal_systems_are_seldom_told_apart():
+    rng = np.random.default_rng(0)
+    runs = [records("f_lmd", a=HARD + rng.normal(size=CLIPS), b=HARD + rng.normal(size=CLIPS)) for _ in range(100)]
+    empty = {"kind": "self", "metric": "f_lmd", "count": CLIPS}
+    told = 0
+    for found in runs:
+        means = metrics_table(found).groupby("system")["f_lmd"].mean()
+        summary = pd.DataFrame([empty | {"system": system, "mean": mean} for system, mean in means.items()])
+        told += leads(summary, metrics_table(found), found, ())["f_lmd", "self"].doubt == ""
+    assert 1 <= told <= 10  # 5 % of 100 are 5
+
+
+def test_equal_values_are_no_lead():
+    assert lead("f_lmd", records("f_lmd", a=HARD, b=HARD)) == Lead("a", "may be noise")
 
 
 @pytest.mark.parametrize(("clips", "doubt"), [(FEWEST_CLIPS - 1, "too few clips"), (FEWEST_CLIPS, "")])
