@@ -182,12 +182,6 @@ def placed_by_hand(wildcards=None) -> list[str]:
     return sorted(str(path) for path in Path("weights/perception").glob("[!.]*") if path.is_file())
 
 
-METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"])
-# Scoring takes a GPU where there can be a network for it.
-SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
-
-
-def drawing(name: str) -> dict:
 def asking() -> int:
     """How often the networks' authors have been asked again, this run's asking included. Its own process, before which
     Snakemake removes the records that say so, is told what the plan was made by."""
@@ -196,6 +190,12 @@ def asking() -> int:
     return int(os.environ["TALKFLOW_ASKED_AGAIN"])
 
 
+METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"])
+# Scoring takes a GPU where there can be a network for it.
+SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
+
+
+def drawing(name: str) -> dict:
     """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
     return {"preset": config[name].get("preset"), **sampling(name)}
 
