@@ -33,7 +33,7 @@ CLIP = "RD_Radio8_000.mp4"
 
 
 def random_weights(folder: Path) -> dict[str, Path]:
-    """Every network as it is built, and NIQE's model, as files."""
+    """Every network as it is built, NIQE's model, and a graph of ArcFace's size, as files."""
     import torch
     from safetensors.torch import save_file
 
@@ -41,10 +41,44 @@ def random_weights(folder: Path) -> dict[str, Path]:
 
     tensors = {name: build().state_dict() for name, build in NETWORKS.items()}
     tensors["niqe"] = {"mu_pris_param": torch.zeros(1, 36), "cov_pris_param": torch.eye(36)}
+    tensors["arcface"] = {"onnx": torch.from_numpy(np.frombuffer(residual_graph(), np.uint8).copy())}
     for name, state in tensors.items():
         save_file({key: value.contiguous() for key, value in state.items()}, folder / f"{name}.safetensors")
         write_json(folder / f"{name}.json", {"available": True})
     return {name: folder / f"{name}.safetensors" for name in tensors}
+
+
+def residual_graph() -> bytes:
+    """An ONNX graph with the layers of ArcFace's ResNet-50 (43.6 M weights, random)."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng, nodes, weights = np.random.default_rng(0), [], []
+
+    def layer(kind: str, inputs: list[str], *shapes: tuple[int, ...], **attributes: object) -> str:
+        names = [f"{kind}{len(nodes)}.{place}" for place in range(len(shapes))]
+        arrays = [rng.uniform(0, 0.01, shape).astype(np.float32) for shape in shapes]
+        weights.extend(map(numpy_helper.from_array, arrays, names))
+        nodes.append(helper.make_node(kind, [*inputs, *names], [f"{kind}{len(nodes)}"], **attributes))
+        return nodes[-1].output[0]
+
+    def convolution(x: str, taken: int, given: int, size: int = 3, stride: int = 1) -> str:
+        space = {"strides": [stride, stride], "pads": 4 * [size // 2]}
+        return layer("Conv", [x], (given, taken, size, size), (given,), **space)
+
+    def normalised(x: str, width: int) -> str:
+        return layer("BatchNormalization", [x], *4 * [(width,)])
+
+    x, before = layer("PRelu", [convolution("picture", 3, 64)], (64, 1, 1)), 64
+    for width, blocks in ((64, 3), (128, 4), (256, 14), (512, 3)):
+        for stride in (2, *(blocks - 1) * [1]):
+            past = convolution(x, before, width, 1, stride) if stride == 2 else x
+            inner = layer("PRelu", [convolution(normalised(x, before), before, width)], (width, 1, 1))
+            x, before = layer("Add", [convolution(inner, width, width, stride=stride), past]), width
+    layer("Gemm", [layer("Flatten", [normalised(x, 512)])], (512, 512 * 7 * 7), (512,), transB=1)
+    ends = ((name, shape) for name, shape in (("picture", (1, 3, 112, 112)), (nodes[-1].output[0], (1, 512))))
+    inputs, outputs = ([helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)] for name, shape in ends)
+    graph = helper.make_graph(nodes, "arcface", inputs, outputs, weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6).SerializeToString()
 
 
 def seconds(run: Callable[[], object], clock: Callable[[], float]) -> float:

@@ -11,6 +11,7 @@ rule build_report:
         sounds=lambda wildcards: sorted({f"results/audio/{pair.split('--')[1]}.wav" for pair in listed("pairs")}),
         weights=weight_records,
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
+        embeddings=embeddings_checked(),
     output:
         report=report("results/report.html", caption="../docs/report/page.rst", category="Page"),
         plots=report(

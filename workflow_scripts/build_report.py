@@ -20,6 +20,7 @@ def build_report(
     plots: str,
     *,
     videos: Sequence[dict],
+    embeddings: Sequence[str] = (),
     sounds: Sequence[str] = (),
     weights: Sequence[str] = (),
     encoders: Mapping[str, str] | None = None,
@@ -40,7 +41,7 @@ def build_report(
         read_summary(summary_csv),
         [read_json(path) for path in scores],
         videos,
-        [read_json(path) for path in verdicts],
+        _verdicts(verdicts, embeddings),
         sounds={Path(path).stem: Path(path) for path in sounds},
         weights=[read_json(path) for path in weights],
         encoders=encoders,
@@ -53,6 +54,12 @@ def build_report(
         write_text(Path(plots) / f"{name}.svg", plot)
 
 
+def _verdicts(paths: Sequence[str], embeddings: Sequence[str]) -> list[dict]:
+    """The verdicts on all clips; one whose embeddings are of no use cannot be used either."""
+    wrong = {clip: error | {"usable": False} for path in embeddings for clip, error in read_json(path).items()}
+    return [verdict | wrong.get(verdict["clip"], {}) for verdict in map(read_json, paths)]
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         build_report(
@@ -62,6 +69,7 @@ if __name__ == "__main__":
             snakemake.input.verdicts,
             snakemake.output.report,
             snakemake.output.plots,
+            embeddings=snakemake.input.embeddings,
             sounds=snakemake.input.sounds,
             weights=snakemake.input.weights,
             **snakemake.params,

@@ -18,7 +18,7 @@ def check_embeddings(
     embeddings: str | Path,
     spans: Mapping[str, tuple[float | None, float | None]],
 ) -> None:
-    """Write `wrong`, {clip: what is wrong with its embeddings}; that never fails for bad input.
+    """Write `wrong`, {clip: {"problem", "remedy"} of its embeddings}; that never fails for bad input.
 
     verdicts: JSON files of `inspect_clip`; unusable clips are not looked at. embeddings: the user's folder. spans: start
     and end (s) of each clip in its video, where it is cut.
@@ -32,7 +32,7 @@ def check_embeddings(
         try:
             speech.check_supplied(speech.find_supplied(embeddings, verdict["clip"]), frames)
         except InputError as error:
-            found[verdict["clip"]] = str(error)
+            found[verdict["clip"]] = {"problem": f"{error.subject}: {error.problem}", "remedy": error.remedy}
             logger.warning("%s", error)
     write_json(wrong, found)
 

@@ -31,7 +31,7 @@ def split_clips(
     """Write the lists `train` and `test` (a clip per line) and the table `pairs` (pair, video, audio, kind).
 
     verdicts: JSON files with `clip` and `usable`; unusable clips are left out
-    embeddings: JSON files by clip of what is wrong with its embeddings; such clips are left out too
+    embeddings: JSON files, by clip, of what is wrong with embeddings; such clips are left out too
     clips: rows with `clip`, `speaker` and `split`, empty where unknown
     test_share: of the speakers whose side no `split` decides; one is tested and one trained with at least, if possible
     crossed: with how many other test clips' speech each test video is paired, beside its own

@@ -12,12 +12,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from onnxruntime import InferenceSession, NodeArg, SessionOptions
 
 from models.checkpoints import read_tensor
 from toolkit.errors import InputError
 from toolkit.faces import similarity
 from toolkit.faces.geometry import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else onnxruntime tells its makers, from its import on, what it runs
+from onnxruntime import InferenceSession, NodeArg, SessionOptions
 
 SIZE = 112
 """Pixels of the picture's side."""

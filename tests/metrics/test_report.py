@@ -18,7 +18,7 @@ from metrics.report.plots import colours
 from metrics.report.sections import FAMILIES, family, left_out, loudness, number
 from metrics.tables import OF_PAIRS, read_metrics, read_summary
 from tests.metrics.conftest import HOSTILE, SYSTEMS
-from toolkit.files import read_json
+from toolkit.files import read_json, write_json
 from workflow_scripts.build_report import build_report
 from workflow_scripts.collect_scores import collect_scores
 
@@ -251,6 +251,23 @@ def test_a_report_of_nothing_says_so(tmp_path):
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "No metric could be computed." in page.text
     assert "There is no video to show." in page.text
+
+
+def test_clips_that_cannot_be_used_are_listed_and_those_with_bad_embeddings_too(tmp_path):
+    tables = [str(tmp_path / "metrics.csv"), str(tmp_path / "summary.csv")]
+    collect_scores([], *tables)
+    wrong = {"bob": {"problem": "bob.npy: holds 3 rows", "remedy": "Embed it again"}}
+    write_json(tmp_path / "embeddings.json", wrong)
+    verdicts = [tmp_path / f"{clip}.json" for clip in ("ann", "bob", "eve")]
+    for path in verdicts:
+        about = {"clip": path.stem, "video": f"{path.stem}.mp4", "usable": path.stem != "eve"}
+        write_json(path, about | {"problem": "has no face", "remedy": "Show one"})
+    made = str(tmp_path / "report.html"), str(tmp_path / "plots")
+    build_report(*tables, [], verdicts, *made, videos=[], embeddings=[tmp_path / "embeddings.json"])
+    page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert "1 of 3 clips could be used" in page.text
+    for text in ("bob.npy: holds 3 rows", "Embed it again", "has no face", "Show one"):
+        assert page.text.count(text) == 1
 
 
 @pytest.mark.parametrize(

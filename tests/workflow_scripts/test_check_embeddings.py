@@ -45,9 +45,10 @@ def test_each_is_named_with_what_is_wrong(check, tmp_path, caplog):
     }
     assert wrong.keys() == expected.keys()
     for clip, problem in expected.items():
-        assert problem in wrong[clip]
-        assert "\n" not in wrong[clip]
-        assert wrong[clip] in caplog.text
+        text = "{problem}. {remedy}".format(**wrong[clip])
+        assert problem in text
+        assert "\n" not in text
+        assert text in caplog.text
 
 
 def test_nothing_is_asked_of_clips_that_cannot_be_used_anyway(check, tmp_path):
@@ -60,12 +61,15 @@ def test_a_cut_clip_needs_as_many_rows_as_it_has_frames(check, tmp_path, span, r
     save(tmp_path, "a", rows)
     assert check(["a"], spans={"a": span}) == {}
     save(tmp_path, "a", rows - 6)
-    assert f"has {rows - 6} rows, where the clip has {rows} video frames" in check(["a"], spans={"a": span})["a"]
+    assert (
+        f"has {rows - 6} rows, where the clip has {rows} video frames"
+        in check(["a"], spans={"a": span})["a"]["problem"]
+    )
 
 
 def test_how_many_rows_are_needed_is_left_open_where_a_file_does_not_tell(check, tmp_path):
     save(tmp_path, "a", 30)
     assert check(["a"], uncounted=["a"]) == {}
-    assert "has 30 rows" in check(["a"], spans={"a": (None, 4.0)}, uncounted=["a"])["a"]
+    assert "has 30 rows" in check(["a"], spans={"a": (None, 4.0)}, uncounted=["a"])["a"]["problem"]
     save(tmp_path, "a", 0)
-    assert "has 0 rows" in check(["a"], uncounted=["a"])["a"]
+    assert "has 0 rows" in check(["a"], uncounted=["a"])["a"]["problem"]

@@ -1,5 +1,10 @@
 """Faces on ArcFace's template, and what a graph of its form says of them."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -113,3 +118,14 @@ def test_a_graph_reads_no_other_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="External data path"):
         load(write_graph(tmp_path, graph(elsewhere="matrix.bin")))
+
+
+def test_nobody_is_told_what_runs(tmp_path):
+    """onnxruntime would keep an identity of this machine, and what it has not sent yet, in the home folder."""
+    graph = write_graph(tmp_path)
+    (home := tmp_path / "home").mkdir()
+    code = f"from pathlib import Path; from models.perception.arcface import load; load(Path({str(graph)!r}))"
+    apart = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    here = Path(__file__).parents[3]
+    subprocess.run([sys.executable, "-c", code], cwd=here, env=apart | {"HOME": str(home)}, check=True)
+    assert [path for path in home.rglob("*") if "onnxruntime" in str(path)] == []
