@@ -1,9 +1,12 @@
 """Which networks' weights are there, and why the others are not, by the records beside them."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from toolkit.files import read_json
+
+_PLAN = "TALKFLOW_ASKED_AGAIN"
 
 
 def read_weights(records: Iterable[str | Path]) -> tuple[dict[str, Path], dict[str, str]]:
@@ -30,3 +33,11 @@ def asked_again(records: Iterable[str | Path]) -> int:
     from toolkit.downloads import reachable  # half a second, which no other plan of a run needs
 
     return asked + any(map(reachable, unreached))
+
+
+def asking(records: Iterable[str | Path]) -> int:
+    """What a run's plan is made by: `asked_again`, looked up once. The jobs' own processes, before which Snakemake removes
+    the records, find it in their environment."""
+    if _PLAN not in os.environ:
+        os.environ[_PLAN] = str(asked_again(records))
+    return int(os.environ[_PLAN])

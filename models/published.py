@@ -87,7 +87,8 @@ def _fetched(
         places = f"Get it at {' or '.join(published.pages)}. {places}"
     if address is None:
         reason = "downloading is off" if published.folder else "only a person can fetch it"
-        raise InputError(published.names[0], f"is not here, and {reason}", places)
+        remedy = f"{places}, or allow downloading" if published.folder else places
+        raise InputError(published.names[0], f"is not here, and {reason}", remedy)
     reasons = []
     for name in published.names:
         origin = address(name)

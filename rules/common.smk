@@ -10,7 +10,7 @@ HOME = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv("PYTHONPATH")])))
 sys.path.insert(0, str(HOME))
 
-from metrics.weights import asked_again
+from metrics.weights import asking
 from models.registry import SYSTEMS, system
 from toolkit import devices
 from toolkit.batches import deal
@@ -180,14 +180,6 @@ def sampling(name: str, *others: str) -> dict:
 def placed_by_hand(wildcards=None) -> list[str]:
     """What lies in weights/perception: a file that is placed there later is looked at then."""
     return sorted(str(path) for path in Path("weights/perception").glob("[!.]*") if path.is_file())
-
-
-def asking() -> int:
-    """How often the networks' authors have been asked again, this run's asking included. Its own process, before which
-    Snakemake removes the records that say so, is told what the plan was made by."""
-    if "TALKFLOW_ASKED_AGAIN" not in os.environ:
-        os.environ["TALKFLOW_ASKED_AGAIN"] = str(asked_again(METRIC_WEIGHTS))
-    return int(os.environ["TALKFLOW_ASKED_AGAIN"])
 
 
 METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"])
