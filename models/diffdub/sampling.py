@@ -1,10 +1,11 @@
 """Dubbed frames from references and speech, in the three published modes (DiffDub specification, sections 2 and 7)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.checkpoints import load_weights, read_weights
 from models.diffdub import timeline, window
@@ -117,10 +118,16 @@ def load(weights: dict[str, Path], preset: str, options: dict, device: str | tor
     """The sampler of a preset with weights of both stages, on `device` or on the device there is."""
     device = device or devices.device()
     tensors = read_weights(weights["sequence"])
-    (layers,) = tensors["encoder.weights"].shape
-    width = tensors["encoder.down_sample_audio_nar.weight"].shape[1]
-    latent = tensors["encoder.out_proj.weight"].shape[0]
+    layers = _side(tensors, "encoder.weights", 0)
+    width = _side(tensors, "encoder.down_sample_audio_nar.weight", 1)
+    latent = _side(tensors, "encoder.out_proj.weight", 0)
     sequence = SEQUENCE[preset].build(layers, width, latent)
     load_weights(sequence, tensors, weights["sequence"])
     renderer = load_renderer(weights["renderer"], preset, device)
     return DiffDub(renderer, sequence.to(device).eval(), preset, options)
+
+
+def _side(tensors: Mapping[str, Tensor], name: str, axis: int) -> int:
+    """A side of a tensor; 1 where there is no such tensor, since then nothing will fit the network anyway."""
+    shape = tensors[name].shape if name in tensors else ()
+    return shape[axis] if axis < len(shape) else 1

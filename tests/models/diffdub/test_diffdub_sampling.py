@@ -50,6 +50,19 @@ def unpainted(clip, index: int) -> np.ndarray:
     return window.WINDOWS[RENDERER["debug"].window].feather(clip.points[index] * 64 / 96, 64) == 0
 
 
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"network.weight": torch.ones(3)},
+        {"encoder.weights": torch.ones(()), "encoder.out_proj.weight": torch.ones(4, 2)},
+    ],
+)
+def test_weights_of_another_network_are_named_by_their_file(weights, tmp_path, tensors):
+    write_weights(tmp_path / "sequence.safetensors", tensors, {})
+    with pytest.raises(InputError, match=r"sequence\.safetensors: does not fit the network"):
+        load(weights | {"sequence": tmp_path / "sequence.safetensors"}, "debug", OPTIONS, "cpu")
+
+
 @pytest.mark.parametrize("mode", ["one_shot", "few_shot", "single_portrait"])
 def test_every_mode_is_as_long_as_the_speech(weights, make_clip, mode):
     made = draw(weights, make_clip("a", 9), 13, mode=mode)
