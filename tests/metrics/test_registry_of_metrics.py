@@ -1,14 +1,16 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from metrics import cpbd, psnr, smoothness, ssim
+from metrics import cpbd, fvd, psnr, smoothness, ssim
 from metrics.accumulate import Given
 from metrics.registry import AFTERWARDS, BY_NAME, FROM_FRAMES, METRICS
+from toolkit.settings import read_schema
 
 
 def test_every_metric_is_described_once():
@@ -22,6 +24,12 @@ def test_every_metric_is_described_once():
 def test_every_file_can_be_asked_for_its_values():
     assert all(callable(file.measure) for file in FROM_FRAMES)
     assert all(callable(file.compute) for file in AFTERWARDS)
+
+
+def test_the_configuration_knows_which_windows_fvd_takes():
+    schema = read_schema(Path(__file__).parents[2] / "config.schema.yaml")
+    window = schema["properties"]["metrics"]["properties"]["fvd_window"]
+    assert (window["minimum"], window["maximum"], window["default"]) == (fvd.LEAST, fvd.MOST, Given(None).fvd_window)
 
 
 def test_tables_and_scores_without_networks_need_no_torch():

@@ -18,19 +18,12 @@ from toolkit.files import read_json
 
 FORMS = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
 FIRST = "input_blocks.0.0.weight"
+CASES = Path(__file__).parents[2] / "parity/diffdub"
 
 
-def published_names(shared_parity: Path, network: str) -> dict[str, tuple[int, ...]]:
-    tensors = read_json(shared_parity / "diffdub" / network / "case.json")["tensors"]
+def published_names(network: str) -> dict[str, tuple[int, ...]]:
+    tensors = read_json(CASES / network / "case.json")["tensors"]
     return {name: tuple(entry["shape"]) for name, entry in tensors.items()}
-
-
-@pytest.fixture(scope="module")
-def shared_parity() -> Path:
-    folder = Path(__file__).parents[3] / "../shared/parity"
-    if not folder.is_dir():
-        pytest.skip("needs the parity cases in ../shared/parity")
-    return folder
 
 
 def expanded(shapes: dict[str, tuple[int, ...]], value: float) -> dict[str, Tensor]:
@@ -91,8 +84,8 @@ def lightning(tmp_path):
 
 
 @pytest.mark.parametrize("network", ["renderer", "sequence"])
-def test_our_names_are_the_published_ones(shared_parity, network):
-    assert published_shapes(network) == published_names(shared_parity, network)
+def test_our_names_are_the_published_ones(network):
+    assert published_shapes(network) == published_names(network)
 
 
 def test_kinds():
@@ -196,19 +189,19 @@ def test_published_table_has_both_namings():
     assert all(published.folder.startswith("https://") for published in PUBLISHED.values())
 
 
-def filled(shared_parity: Path, network: str) -> dict[str, Tensor]:
+def filled(network: str) -> dict[str, Tensor]:
     """Random weights under the names and shapes of a parity case."""
     generator = torch.Generator().manual_seed(0)
     return {
         name: torch.randn(shape, generator=generator) if shape else torch.tensor(5)
-        for name, shape in published_names(shared_parity, network).items()
+        for name, shape in published_names(network).items()
     }
 
 
 @FORMS
-def test_sequence_at_its_published_size(shared_parity, tmp_path, zipped):
+def test_sequence_at_its_published_size(tmp_path, zipped):
     """140 MB: published file -> safetensors -> strictly into the network, with every number as it was."""
-    tensors = filled(shared_parity, "sequence")
+    tensors = filled("sequence")
     path = tmp_path / "stage2_state_dict.ckpt"
     torch.save({"state_dict": with_prefix("seq2seq.", tensors)}, path, _use_new_zipfile_serialization=zipped)
     write_weights(tmp_path / "sequence.safetensors", convert("sequence", path), {})
@@ -218,9 +211,9 @@ def test_sequence_at_its_published_size(shared_parity, tmp_path, zipped):
 
 
 @pytest.mark.slow
-def test_renderer_at_its_published_size(lightning, shared_parity, tmp_path):
+def test_renderer_at_its_published_size(lightning, tmp_path):
     """1.4 GB: the file is mapped and not held in memory, and its EMA half goes strictly into the network."""
-    ema = filled(shared_parity, "renderer")
+    ema = filled("renderer")
     blank = {name: torch.zeros(1).expand(value.shape) for name, value in ema.items()}
     raw = {name: value.contiguous() for name, value in blank.items()}  # full size on the disk, untouched in memory
     path = lightning("stage1.ckpt", {**with_prefix("model.", raw), **with_prefix("ema_model.", ema)})

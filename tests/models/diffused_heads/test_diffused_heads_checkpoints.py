@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::torch.jit.TracerWarning",
 )
 
+CASES = Path(__file__).parents[2] / "parity/diffused_heads"
 SMALL = {"width": 32, "multipliers": (1, 2), "blocks": 1, "attention": (1,), "head_width": 32, "audio_width": 8}
 SMALL_ENCODER = {"channels": 2, "code": 6, "width": 5, "layers": 2}
 VARIETY = [
@@ -57,14 +58,6 @@ def small() -> UNet:
     for parameter in network.parameters():
         nn.init.normal_(parameter, std=0.05)
     return network
-
-
-@pytest.fixture(scope="module")
-def shared_parity() -> Path:
-    folder = Path(__file__).parents[3] / "../shared/parity/diffused_heads"
-    if not folder.is_dir():
-        pytest.skip("needs the parity cases in ../shared/parity")
-    return folder
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -102,8 +95,8 @@ def test_other_motion_frames_and_windows_must_be_known(frames, channels):
 
 @pytest.mark.parametrize("case", ["unet", "unet_grey", "unet_mid_attention", "unet_small_4_heads", "unet_small_attention",
                                   "unet_small_post_gn", "unet_small_pre_gn"])  # fmt: skip
-def test_published_names_and_shapes_are_understood(shared_parity, case):
-    content = json.loads((shared_parity / case / "case.json").read_text())
+def test_published_names_and_shapes_are_understood(case):
+    content = json.loads((CASES / case / "case.json").read_text())
     config = content["config"]
     tensors = {name: torch.empty(entry["shape"], device="meta") for name, entry in content["tensors"].items()}
     found = describe(tensors)
