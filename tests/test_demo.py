@@ -7,6 +7,7 @@ from statistics import mean
 import pytest
 
 from tests.running import HOME, snakemake, table
+from tests.systems import SYSTEMS as TESTED
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +26,7 @@ def average(rows: list[dict], system: str, kind: str, metric: str) -> float:
     return mean(float(row[metric]) for row in rows if (row["system"], row["kind"]) == (system, kind) and row[metric])
 
 
-SYSTEMS = pytest.mark.parametrize(("system", "least"), [("diffdub", 0.5), ("diffused_heads", 0.6)])
+SYSTEMS = pytest.mark.parametrize(("system", "least"), [(name, row.correlation) for name, row in TESTED.items()])
 
 
 @SYSTEMS

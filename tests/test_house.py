@@ -130,6 +130,31 @@ def test_files_are_read_in_one_sitting():
     assert not long
 
 
+def test_a_module_and_its_test_are_found_from_each_other():
+    """`models/unet.py` is tested in `tests/models/test_unet.py`, and so is a package. A test of several modules stands where they
+    do, has a name that none of them has and says in its docstring what it tests together.
+    """
+    modules = {module_name(path) for path in sources(*STOREYS)}
+    wrong = []
+    for path in sources("tests"):
+        mirrored = path.relative_to("tests")
+        if not path.name.startswith("test_") or mirrored.parts[0] not in STOREYS:
+            continue
+        module = module_name(mirrored.with_name(path.name.removeprefix("test_")))
+        tested = imported(path, modules) & modules
+        if module in modules:
+            # A package may hand out what its modules define.
+            if not any(within(name, module) or within(module, name) for name in tested):
+                wrong.append(f"{path} imports nothing of {module}")
+        elif not ast.get_docstring(parsed(path)):
+            wrong.append(f"{path} has no docstring, and there is no {module}")
+        elif (
+            len(subjects := [name for name in tested if within(module, "toolkit") or not within(name, "toolkit")]) == 1
+        ):
+            wrong.append(f"{path} tests {subjects[0]} alone, so it takes that name")
+    assert not wrong
+
+
 def test_libraries_that_are_not_used(imports):
     unwanted = {"torchvision", "torchaudio"}
     assert not [module for module, names in imports.items() if unwanted & {name.split(".")[0] for name in names}]

@@ -12,6 +12,7 @@ import soundfile
 import yaml
 
 from tests.running import snakemake
+from tests.systems import SYSTEMS, options
 from toolkit.media.probe import probe
 from toolkit.timing import frame_count
 
@@ -20,20 +21,13 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def real(shared_data, tmp_path_factory) -> Path:
-    """A folder in which the workflow has run on every real clip, with five steps of training a stage."""
+    """A folder in which the workflow has run on every real clip, with a few steps of training a stage."""
     folder = tmp_path_factory.mktemp("real")
     videos = [path for kind in ("hdtf", "hdtf256", "wild") for path in sorted((shared_data / kind).glob("*.mp4"))]
     tested = {"WDA_KatieHill_000", "retalking_4_30fps"}
     rows = [f"{path.stem}\t{path.resolve()}\t{'test' if path.stem in tested else 'train'}" for path in videos]
     (folder / "clips.tsv").write_text("\n".join(["clip\tvideo\tsplit", *rows]) + "\n")
-    training = {stage: {"steps": 5, "batch_size": 4} for stage in ("renderer", "sequence")}
-    settings = {
-        "clips": "clips.tsv",
-        "systems": ["still", "diffdub", "diffused_heads"],
-        "splits": {"crossed": 0},
-        "diffdub": {"training": training, "sampling": {"steps": 2}},
-        "diffused_heads": {"training": {"steps": 5, "batch_size": 4}, "sampling": {"steps": 2}},
-    }
+    settings = {"clips": "clips.tsv", "splits": {"crossed": 0}, **options()}
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
     output = snakemake(folder)
     assert output.returncode == 0, output.stderr[-4000:]
@@ -70,7 +64,7 @@ def test_the_mouth_is_seen_in_every_real_clip(real):
             assert np.isfinite(track["points"]).all()
 
 
-@pytest.mark.parametrize("system", ["diffdub", "diffused_heads"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_deliverables_have_the_source_size_and_every_frame(real, system):
     for clip in ("WDA_KatieHill_000", "retalking_4_30fps"):
         source = probe(real / f"results/clips/{clip}.mp4")

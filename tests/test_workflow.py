@@ -18,20 +18,13 @@ import soundfile
 import yaml
 
 from tests.running import HOME, command, configure, planned, snakemake, table
+from tests.systems import SYSTEMS, TRAINED_STEPS, options
 from toolkit.media.probe import probe
 
 pytestmark = pytest.mark.slow
 
 TALKERS = {"plain_balloons": "train", "mirrored_market": "train", "plain_planets": "test", "mirrored_robot": "test"}
-SETTINGS = {
-    "clips": "clips.tsv",
-    "systems": ["still", "diffdub", "diffused_heads"],
-    "diffdub": {
-        "training": {"renderer": {"steps": 12, "batch_size": 4}, "sequence": {"steps": 12}},
-        "sampling": {"steps": 2},
-    },
-    "diffused_heads": {"training": {"steps": 12, "batch_size": 4}, "sampling": {"steps": 2}},
-}
+SETTINGS = {"clips": "clips.tsv", **options()}
 
 
 def talker_rows(talkers: dict[str, str]) -> list[tuple]:
@@ -69,7 +62,7 @@ def test_every_kind_of_file_of_the_design_is_there(finished):
     assert (results / "models/diffused_heads/unet.safetensors").is_file()
     assert probe(results / "aligned/plain_planets.mp4").frames == probe(results / "clips/plain_planets.mp4").frames
     record = json.loads((results / "models/diffdub/sequence.json").read_text())
-    assert (record["preset"], record["steps"]) == ("debug", 12)
+    assert (record["preset"], record["steps"]) == ("debug", TRAINED_STEPS)
     assert (results / "report.html").stat().st_size > 10_000
 
 
@@ -100,7 +93,7 @@ def test_the_real_clips_follow_their_own_speech_and_the_held_frame_does_not_move
             assert float(row["mouth_spread"]) < 0.2
 
 
-@pytest.mark.parametrize("system", ["diffdub", "diffused_heads"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_deliverable_is_as_long_as_its_speech_and_says_that_it_is_synthetic(finished, system):
     video = finished / f"results/videos/{system}/plain_planets--mirrored_robot.mp4"
     speech = soundfile.info(finished / "results/audio/mirrored_robot.wav")
@@ -153,7 +146,7 @@ def test_one_more_sequence_step_leaves_the_renderer_alone(finished, tmp_path):
     assert not {"train_diffdub_renderer", "encode_diffdub_latents", "crop_faces"} & set(rules)
 
 
-@pytest.mark.parametrize("system", ["diffdub", "diffused_heads"])
+@pytest.mark.parametrize("system", SYSTEMS)
 def test_a_dubbed_video_is_made_of_any_picture_and_any_speech(finished, tmp_path, system):
     """A portrait with a recording: neither is in the clips table."""
     portrait = tmp_path / "por trait's.png"

@@ -6,13 +6,13 @@ import cv2
 import numpy as np
 import pytest
 from skimage.data import astronaut
-from small_graph import by_hand, write_graph
 
 from metrics import csim
 from metrics.accumulate import Given
 from metrics.metric import NotComputed
 from metrics.scoring import score
 from models.perception.arcface import aligned
+from tests.small_graph import by_hand, write_graph
 from toolkit.faces.detectors import detector
 from toolkit.faces.identity import describe
 from toolkit.faces.tracking import track

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from random_weights import random_network
 
 from metrics.lse import BATCH, FRAMES, LipSync, mfcc, speech_windows, sync_score
 from metrics.metric import NotComputed
 from models.perception.syncnet import lip_embeddings, speech_embeddings
+from tests.random_weights import random_network
 from toolkit.timing import SAMPLES_PER_FRAME
 
 

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from random_weights import random_network, write_random_weights
 from skimage.data import astronaut
 
 from metrics import fid, fvd, lpips
@@ -16,6 +15,7 @@ from metrics.scoring import score
 from models.perception.i3d import I3D, preprocessed
 from models.perception.inception import features as inception_features
 from models.perception.lpips import distances
+from tests.random_weights import random_network, write_random_weights
 from toolkit.media.writer import write_video
 
 NETWORKS = ("lpips_alex", "inception", "i3d", "syncnet")

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from random_weights import random_network
 
 from metrics import syncnet_tracks
 from metrics.accumulate import Given
 from metrics.lse import LipSync
 from metrics.syncnet_tracks import TrackedLipSync, face_crop, linked, overlap, smoothed
+from tests.random_weights import random_network
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
 

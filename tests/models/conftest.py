@@ -5,9 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from small_clips import small_clip
 
 from models.system import Clip
+from tests.small_clips import small_clip
 
 
 @pytest.fixture

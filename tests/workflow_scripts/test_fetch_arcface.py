@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_graph import graph
 
 from models.checkpoints import PublishedFile
 from models.perception import checkpoints
 from models.perception.arcface import embed, load
+from tests.small_graph import graph
 from toolkit.files import read_json
 from workflow_scripts.fetch_metric_weights import fetch_metric_weights
 

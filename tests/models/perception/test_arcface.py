@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 from skimage.data import astronaut
-from small_graph import by_hand, graph, weights, write_graph
 
 from models.perception.arcface import SIZE, TEMPLATE, aligned, embed, five_points, load
+from tests.small_graph import by_hand, graph, weights, write_graph
 from toolkit.errors import InputError
 from toolkit.faces.detectors import detector
 from toolkit.faces.geometry import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from random_weights import random_network
 
 from models.perception import i3d, inception, lpips, s3fd, syncnet
+from tests.random_weights import random_network
 
 
 def pictures(*shape: int) -> np.ndarray:

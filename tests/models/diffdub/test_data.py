@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import save_file
-from small_clips import frame_numbers
 
 from models.diffdub import window
 from models.diffdub.data import RendererData, SequenceData, speech_window
 from models.diffdub.presets import RendererPreset
+from tests.small_clips import frame_numbers
 from toolkit.errors import InputError
 from toolkit.files import write_npy
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from random_weights import random_network, write_random_weights
 
 from models.checkpoints import sha256, write_weights
 from models.perception import checkpoints
 from models.perception.checkpoints import NETWORKS, PUBLISHED, address, convert, load
+from tests.random_weights import random_network, write_random_weights
 from toolkit.errors import InputError
 
 

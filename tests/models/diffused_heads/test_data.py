@@ -5,12 +5,12 @@ import logging
 import numpy as np
 import pytest
 import torch
-from small_clips import frame_numbers
 
 from models.diffused_heads.conditioning import blurred
 from models.diffused_heads.data import FrameData
 from models.diffused_heads.presets import Preset
 from models.diffused_heads.recipes import Recipe
+from tests.small_clips import frame_numbers
 from toolkit.errors import InputError
 from toolkit.faces.geometry import MOUTH
 from toolkit.files import write_npy

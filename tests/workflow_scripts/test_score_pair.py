@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from metrics.landmark_distance import at_size
+from tests.metrics.conftest import portrait_frames
 from tests.random_weights import write_random_weights
 from toolkit.faces.crop import Square, to_crop
 from toolkit.faces.detectors import detector
@@ -26,11 +27,11 @@ def opening(rate):
 
 
 @pytest.fixture(scope="module")
-def clips(tmp_path_factory, portrait):
+def clips(tmp_path_factory):
     """Two clips as the workflow keeps them: crop, points in it, and a truth JSON for the first alone."""
     folder = tmp_path_factory.mktemp("clips")
     for name, rate in (("first", 1.0), ("second", 1.7)):
-        write_video(folder / f"{name}.mp4", portrait(opening(rate)))
+        write_video(folder / f"{name}.mp4", portrait_frames(opening(rate)))
         found = track(read_frames(folder / f"{name}.mp4"), detector("dlib"))
         write_npz(folder / f"{name}.npz", square=np.array([0, 0, 256]), size=256, points=found.points, ok=found.ok)
     write_audio(folder / "sound.wav", np.zeros(640 * FRAMES, np.float32))
@@ -60,8 +61,8 @@ def scored(clips, tmp_path, frames, video, audio, view=None, **more):
     return read_json(tmp_path / "scores.json")
 
 
-def test_the_clip_itself_scores_as_the_truth(clips, tmp_path, portrait):
-    record = scored(clips, tmp_path, portrait(opening(1.0)), "first", "first")
+def test_the_clip_itself_scores_as_the_truth(clips, tmp_path):
+    record = scored(clips, tmp_path, portrait_frames(opening(1.0)), "first", "first")
     values = record["metrics"]
     assert (record["pair"], record["kind"], record["counts"]["frames"]) == ("first--first", "self", FRAMES)
     assert record["left_out"]["psnr"].startswith("infinite")
@@ -71,8 +72,8 @@ def test_the_clip_itself_scores_as_the_truth(clips, tmp_path, portrait):
     assert 0.5 < values["mouth_spread"] < 1.5
 
 
-def test_a_small_sample_is_tracked_all_the_same(clips, tmp_path, portrait):
-    record = scored(clips, tmp_path, portrait(opening(1.0), 64), "first", "first")
+def test_a_small_sample_is_tracked_all_the_same(clips, tmp_path):
+    record = scored(clips, tmp_path, portrait_frames(opening(1.0), 64), "first", "first")
     values = record["metrics"]
     assert record["counts"]["frames_without_face"] == 0
     assert values["mouth_correlation"] > 0.8
@@ -80,15 +81,15 @@ def test_a_small_sample_is_tracked_all_the_same(clips, tmp_path, portrait):
     assert 0 < values["f_lmd"] < 6
 
 
-def test_a_held_picture_has_no_correlation(clips, tmp_path, portrait):
-    record = scored(clips, tmp_path, portrait(np.full(FRAMES, 5.0)), "first", "first")
+def test_a_held_picture_has_no_correlation(clips, tmp_path):
+    record = scored(clips, tmp_path, portrait_frames(np.full(FRAMES, 5.0)), "first", "first")
     assert record["left_out"]["mouth_correlation"] == "the mouth does not move"
     assert record["metrics"]["mouth_spread"] < 0.1
 
 
 @pytest.mark.parametrize(("moved_by", "follows"), [(1.7, True), (1.0, False)])
-def test_a_crossed_pair_tells_following_speech_from_copying_the_picture(clips, tmp_path, portrait, moved_by, follows):
-    record = scored(clips, tmp_path, portrait(opening(moved_by)), "first", "second")
+def test_a_crossed_pair_tells_following_speech_from_copying_the_picture(clips, tmp_path, moved_by, follows):
+    record = scored(clips, tmp_path, portrait_frames(opening(moved_by)), "first", "second")
     values = record["metrics"]
     assert record["kind"] == "crossed"
     assert record["left_out"]["psnr"] == record["left_out"]["m_lmd"] == NO_REFERENCE
@@ -104,13 +105,13 @@ def test_a_sample_without_a_face_is_scored_for_what_it_is(clips, tmp_path):
     assert record["left_out"]["mouth_spread"] == "no face was found in any frame of the generated video"
 
 
-def test_absent_weights_say_why_and_transcripts_who_read(clips, tmp_path, portrait):
+def test_absent_weights_say_why_and_transcripts_who_read(clips, tmp_path):
     write_json(tmp_path / "lpips.json", {"available": False, "reason": "nobody placed it"})
     (tmp_path / "reader/some").mkdir(parents=True)
     (tmp_path / "reader/first.txt").write_text("The cat, sat.")
     (tmp_path / "reader/some/first--first.txt").write_text("the dog sat down")
     transcripts = [tmp_path / "reader/first.txt", tmp_path / "reader/some/first--first.txt"]
-    moved = portrait(opening(1.0))
+    moved = portrait_frames(opening(1.0))
     record = scored(
         clips, tmp_path, moved, "first", "first", weights=[tmp_path / "lpips.json"], transcripts=transcripts
     )
@@ -157,9 +158,9 @@ def test_landmarks_of_any_view_and_picture_size_come_to_the_same_place(aligned, 
         np.testing.assert_allclose(placed, to_crop(clip, crop.square, 256), atol=1e-9)
 
 
-def test_a_network_that_is_there_measures_and_is_named(clips, tmp_path, portrait):
+def test_a_network_that_is_there_measures_and_is_named(clips, tmp_path):
     weights = [write_random_weights(name, tmp_path).with_suffix(".json") for name in ("lpips_alex", "inception")]
-    frames = list(portrait(opening(1.0)))[:4]
+    frames = list(portrait_frames(opening(1.0)))[:4]
     record = scored(clips, tmp_path, frames, "first", "first", weights=weights)
     assert record["metrics"]["lpips"] > 0
     assert {name: known["origin"] for name, known in record["weights"].items()} == dict.fromkeys(
@@ -170,9 +171,9 @@ def test_a_network_that_is_there_measures_and_is_named(clips, tmp_path, portrait
         assert {features[f"fid.{side}"].shape for side in ("generated", "reference")} == {(4, 2048)}
 
 
-def test_fvd_takes_a_clip_whole_where_it_is_asked_to(clips, tmp_path, portrait):
+def test_fvd_takes_a_clip_whole_where_it_is_asked_to(clips, tmp_path):
     weights = [write_random_weights("i3d", tmp_path).with_suffix(".json")]
-    frames = list(portrait(opening(1.0)))[:10]
+    frames = list(portrait_frames(opening(1.0)))[:10]
     record = scored(clips, tmp_path, frames, "first", "first", weights=weights, fvd_window=None)
     assert record["settings"]["FVD"] == "each clip whole, those of 9 to 250 frames"
     assert "fvd" not in record["left_out"]
