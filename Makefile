@@ -10,7 +10,7 @@ demo: .venv/.run
 	@echo "Done. Open results/report.html in a browser; the table is results/metrics.csv, the videos are in results/videos."
 
 test: setup lint
-	@pytest
+	@pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 setup: .venv/.run .venv/.test
 

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.running import copied, run_once
+
 # Threads that wait in a loop took five times as long beside other work. Read when torch is loaded; the workflow's jobs inherit it.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if WORKER:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +29,24 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean clone in which the demo has run as shipped, once for all workers. To be read only."""
+    own = tmp_path_factory.getbasetemp()
+    return run_once((own.parent if WORKER else own) / "demo")
+
+
+@pytest.fixture
+def demo_copy(demo: Path, tmp_path: Path) -> Path:
+    """A copy of the finished demo that a test may change."""
+    return copied(demo, tmp_path / "copy")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    """Quick tests first, but that one of two workers starts the demo's run, which slow tests of both then read."""
+    items.sort(
+        key=lambda item: (
+            not (WORKER and item.path.name == "test_demo.py"),
+            item.get_closest_marker("slow") is not None,
+        )
+    )

@@ -1,25 +1,20 @@
 """The demo as shipped: after its short training each system's mouth follows speech that it has never heard."""
 
-import shutil
 from pathlib import Path
 from statistics import mean
 
 import pytest
 
-from tests.running import HOME, snakemake, table
+from tests.running import table
 from tests.systems import SYSTEMS as TESTED
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> list[dict]:
+def rows(demo: Path) -> list[dict]:
     """The rows of the demo's table."""
-    folder = tmp_path_factory.mktemp("demo")
-    shutil.copy(HOME / "config.yaml", folder)
-    output = snakemake(folder, "score", "results/metrics.csv")
-    assert output.returncode == 0, output.stderr[-4000:]
-    return table(Path(folder))
+    return table(demo)
 
 
 def average(rows: list[dict], system: str, kind: str, metric: str) -> float:
@@ -30,21 +25,21 @@ SYSTEMS = pytest.mark.parametrize(("system", "least"), [(name, row.correlation) 
 
 
 @SYSTEMS
-def test_the_mouth_follows_held_out_speech(demo, system, least):
-    assert average(demo, system, "self", "mouth_correlation") >= least
+def test_the_mouth_follows_held_out_speech(rows, system, least):
+    assert average(rows, system, "self", "mouth_correlation") >= least
 
 
 @SYSTEMS
-def test_it_opens_as_widely_as_the_truth_does(demo, system, least):
-    assert 0.5 <= average(demo, system, "self", "mouth_spread") <= 1.5
+def test_it_opens_as_widely_as_the_truth_does(rows, system, least):
+    assert 0.5 <= average(rows, system, "self", "mouth_spread") <= 1.5
 
 
 @SYSTEMS
-def test_another_clips_speech_moves_it_otherwise(demo, system, least):
-    own = average(demo, system, "self", "mouth_correlation")
-    assert own - average(demo, system, "crossed", "mouth_correlation_video") >= 0.3
+def test_another_clips_speech_moves_it_otherwise(rows, system, least):
+    own = average(rows, system, "self", "mouth_correlation")
+    assert own - average(rows, system, "crossed", "mouth_correlation_video") >= 0.3
 
 
 @SYSTEMS
-def test_its_mouth_is_nearer_the_truth_than_a_held_one(demo, system, least):
-    assert average(demo, system, "self", "m_lmd") < average(demo, "still", "self", "m_lmd")
+def test_its_mouth_is_nearer_the_truth_than_a_held_one(rows, system, least):
+    assert average(rows, system, "self", "m_lmd") < average(rows, "still", "self", "m_lmd")

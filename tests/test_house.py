@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from models.registry import SYSTEMS
+from tests import systems as tested_systems
 
 ROOT = Path(__file__).parents[1]
 STOREYS = ("toolkit", "models", "metrics", "workflow_scripts")
@@ -153,6 +154,10 @@ def test_a_module_and_its_test_are_found_from_each_other():
         ):
             wrong.append(f"{path} tests {subjects[0]} alone, so it takes that name")
     assert not wrong
+
+
+def test_every_system_has_its_row_in_the_tests_table():
+    assert {"still", *tested_systems.SYSTEMS} == SYSTEMS.keys()
 
 
 def test_libraries_that_are_not_used(imports):

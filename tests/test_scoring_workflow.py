@@ -10,26 +10,21 @@ import yaml
 
 from metrics.tables import read_summary
 from tests.random_weights import random_network
-from tests.running import configure, planned, snakemake
+from tests.running import configure, copied, planned, snakemake, talker
 from toolkit.files import read_json, write_json
 
 pytestmark = pytest.mark.slow
 
-TALKERS = {"plain_balloons": "test", "mirrored_market": "train"}
 SETTINGS = {"clips": "clips.tsv", "systems": ["still"], "metrics": {"networks": ["i3d"], "download": True}}
 SCORED = {"score_pair": 2, "collect_scores": 1, "build_report": 1}  # a real clip and a held one
 RECORD = "results/weights/perception/i3d.json"
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A folder in which the workflow has run without a network, which stays away."""
-    folder = tmp_path_factory.mktemp("scoring")
-    rows = [
-        (name, f"results/demo/{name}.mp4", name.split("_")[0], split, f"results/demo/{name}.json")
-        for name, split in TALKERS.items()
-    ]
-    configure(folder, SETTINGS, rows)
+def finished(demo, tmp_path_factory):
+    """A copy of the demo, scored anew for one clip without a network, which stays away."""
+    folder = copied(demo, tmp_path_factory.mktemp("scoring") / "copy")
+    configure(folder, SETTINGS, [talker("plain_planets", "test"), talker("plain_balloons", "train")])
     with pytest.MonkeyPatch.context() as patch:
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
             patch.setenv(name, "http://127.0.0.1:1")  # a closed port
