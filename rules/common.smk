@@ -3,20 +3,22 @@
 import csv
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
-# Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the house.
+# Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the project.
 HOME = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv("PYTHONPATH")])))
 sys.path.insert(0, str(HOME))
 
 from metrics.weights import asking
-from models.registry import SYSTEMS, system
+from models.registry import SYSTEMS, get_system
 from toolkit import devices
-from toolkit.batches import deal
+from toolkit.batches import stable_batches
 from toolkit.clips import ClipRow, read_clips
 from toolkit.errors import InputError
 from toolkit.files import safe_name
+from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
 from toolkit.settings import complete, read_schema
 
 
@@ -24,10 +26,10 @@ def checked(settings: dict) -> dict:
     """The configuration with its defaults, each system's block judged by the schema in that system's own folder."""
     schema = read_schema(HOME / "config.schema.yaml")
     for name in SYSTEMS:
-        schema["properties"][name] = read_schema(system(name).folder / "options.schema.yaml")
+        schema["properties"][name] = read_schema(get_system(name).folder / "options.schema.yaml")
     settings = complete(settings, schema)
     for name in settings["systems"]:
-        system(name)
+        get_system(name)
     return settings
 
 
@@ -68,7 +70,7 @@ wildcard_constraints:
     audio=NAME,
     system="|".join(["ground_truth", *SYSTEMS]),
     stage=r"\w+",
-    batch=rf"(?:own|crossed|dubbed)-\d+|{NAME}--{NAME}",
+    batch=rf"(?:self|crossed|dubbed)-\d+|{NAME}--{NAME}",
     encoder="mel|mfcc|hubert|wav2vec2|whisper",
 
 
@@ -109,17 +111,24 @@ def needs(wildcards) -> list[str]:
     return ["video"] * (wildcards.clip in PICTURES) + ["audio"] * (wildcards.clip in SPEECH)
 
 
-def listed(kind: str) -> list[str]:
-    """Clips of a split (train, test) or pairs, as the checkpoint found them usable."""
-    path = checkpoints.split_clips.get().output[kind]
-    with open(path, encoding="utf-8") as lines:
-        rows = [line.rstrip("\n").split("\t")[0] for line in lines]
-    return rows[1:] if kind == "pairs" else rows
+def read_split(kind: str) -> list[str]:
+    """Clips of a split (train, test), as the checkpoint found them usable."""
+    return Path(checkpoints.split_clips.get().output[kind]).read_text(encoding="utf-8").split("\n")[:-1]
+
+
+@cache
+def _pairs(path: str) -> list[Pair]:
+    return read_pairs(path)
+
+
+def pairs() -> list[Pair]:
+    """The pairs of usable test clips."""
+    return _pairs(str(checkpoints.split_clips.get().output.pairs))
 
 
 def view(name: str) -> str:
     """The folder of results/ with the pictures that a system works in; the real clips' own are crops."""
-    return "crops" if name == "ground_truth" else system(name).view
+    return "crops" if name == "ground_truth" else get_system(name).view
 
 
 def view_file(suffix: str):
@@ -135,23 +144,28 @@ def embeddings_checked() -> list[str]:
 
 def training_files(pattern: str):
     """An input function: one file per training clip."""
-    return lambda wildcards: expand(pattern, clip=listed("train"))
+    return lambda wildcards: expand(pattern, clip=read_split("train"))
 
 
 def prepared(wildcards) -> list[str]:
     """Every listed clip through landmarks, views and features, and the splits. An unusable clip fails here, by its own name."""
+    inputs = {kind for name in config["systems"] for kind in get_system(name).inputs}
     encoders = sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
     return [
         *expand("results/{view}/{clip}.mp4", view=sorted({"crops", *map(view, config["systems"])}), clip=CLIPS),
+        *expand("results/{kind}/{clip}.npz", kind=sorted(inputs), clip=CLIPS),
         *expand("results/features/{encoder}/{clip}.npy", encoder=encoders, clip=CLIPS),
         "results/splits/pairs.tsv",
     ]
 
 
 def stage_weights(name: str, stage: str) -> str:
-    """Where a stage's weights come from: our own training, the published file, or the user's folder."""
+    """Where a stage's weights come from: our own training, the published file, or a folder of the user's; `weights` says
+    so for the whole system, or by stage."""
     folders = {"trained": f"results/models/{name}", "published": f"results/weights/{name}"}
     choice = config[name]["weights"]
+    if not isinstance(choice, str):
+        choice = choice.get(stage, "trained")
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
 
 
@@ -166,15 +180,28 @@ def own_embeddings(name: str, clip: str) -> list[str]:
     """The user's embeddings of a clip; none where there is no such file, or none are given."""
     folder = config[name]["embeddings"]
     try:
-        return [str(system(name).part("speech").find_supplied(folder, clip))] if folder else []
+        return [str(get_system(name).part("speech").find_supplied(folder, clip))] if folder else []
     except InputError:
         return []
 
 
-def sampling(name: str, *others: str) -> dict:
-    """How a system samples, without the number of clips that it draws at once, which changes no picture, and without `others`."""
-    apart = {"clips_at_once", *others}
+def picture_options(name: str) -> dict:
+    """The sampling options that decide a system's pictures."""
+    system = get_system(name)
+    apart = system.speed_options | system.paste_options
     return {option: value for option, value in config[name]["sampling"].items() if option not in apart}
+
+
+def mux_options(name: str) -> dict:
+    """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
+    speed = get_system(name).speed_options
+    sampling = {option: value for option, value in config[name]["sampling"].items() if option not in speed}
+    return {"preset": config[name].get("preset"), **sampling}
+
+
+def given(path: str | None) -> list[str]:
+    """A file that the configuration may name, as a rule's input."""
+    return [path] if path else []
 
 
 def placed_by_hand(wildcards=None) -> list[str]:
@@ -187,64 +214,69 @@ METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=con
 SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
 
 
-def drawing(name: str) -> dict:
-    """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
-    return {"preset": config[name].get("preset"), **sampling(name)}
+@cache
+def _batches(name: str, kind: str, table: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+    if kind == "dubbed":
+        names = [pair_name(video, audio) for video in PICTURES for audio in SPEECH]
+    else:
+        names = [pair.name for pair in _pairs(table) if pair.kind == kind]
+    numbers = stable_batches(names, get_system(name).pairs_at_once(config[name]["sampling"]))
+    batch_by_pair = {pair: f"{kind}-{number}" for pair, number in numbers.items()}
+    pairs_by_batch = {}
+    for pair, batch in batch_by_pair.items():
+        pairs_by_batch.setdefault(batch, []).append(pair)
+    return batch_by_pair, pairs_by_batch
 
 
-def batches(name: str, kind: str) -> dict[str, str]:
-    """The batch of every pair whose picture and speech are of one clip (`own`) or two (`crossed`), or only `dubbed`.
-
-    Only these last are known before the clips have been inspected.
-    """
-    pairs = expand("{video}--{audio}", video=PICTURES, audio=SPEECH)
-    if kind != "dubbed":
-        pairs = [pair for pair in listed("pairs") if (len(set(pair.split("--"))) == 1) == (kind == "own")]
-    dealt = deal(pairs, config[name]["sampling"]["clips_at_once"])
-    return {pair: f"{kind}-{number}" for pair, number in dealt.items()}
+def batches(name: str, kind: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The batch of each pair of a kind (`self`, `crossed`, `dubbed`), and the pairs of each batch, all by name. Only
+    those to be `dubbed` are known before the clips have been inspected."""
+    return _batches(name, kind, "" if kind == "dubbed" else str(checkpoints.split_clips.get().output.pairs))
 
 
 def batch_of(name: str, video: str, audio: str) -> str:
-    """The batch in which a system draws a pair; one that is in no list is a batch of its own, of the same name."""
-    pair = f"{video}--{audio}"
-    if video in CLIPS and audio in CLIPS:
-        return batches(name, "own" if video == audio else "crossed").get(pair, pair)
-    return batches(name, "dubbed").get(pair, pair)
+    """The batch in which a system samples a pair; one that is in no list is a batch of its own, of the same name."""
+    kind = pair_of(video, audio).kind if video in CLIPS and audio in CLIPS else "dubbed"
+    pair = pair_name(video, audio)
+    return batches(name, kind)[0].get(pair, pair)
 
 
-def members(name: str, batch: str) -> list[tuple[str, str]]:
+def pairs_of_batch(name: str, batch: str) -> list[tuple[str, str]]:
     """The pairs (video, audio) of a batch."""
-    if "--" in batch:
-        pairs = [batch]
-    else:
-        pairs = [pair for pair, other in batches(name, batch.partition("-")[0]).items() if other == batch]
-    return [tuple(pair.split("--")) for pair in pairs]
+    kind = batch.partition("-")[0]
+    members = [batch] if SEPARATOR in batch else batches(name, kind)[1].get(batch, [])
+    return [split_pair(pair) for pair in members]
 
 
 def pair_files(name: str, pattern: str):
     """An input function: one file for each pair of a batch, {video} and {audio} filled in."""
     return lambda wildcards: [
-        pattern.format(video=video, audio=audio) for video, audio in members(name, wildcards.batch)
+        pattern.format(video=video, audio=audio) for video, audio in pairs_of_batch(name, wildcards.batch)
     ]
+
+
+def sample_masks(wildcards) -> list[str]:
+    """The masks of a sample, where the system brings them."""
+    brings = get_system(wildcards.system).brings_masks
+    return expand("results/samples/{system}/{video}--{audio}.mask.mkv", **wildcards) if brings else []
 
 
 def trained(wildcards) -> list[str]:
     """The weights of every stage that this configuration trains or fetches."""
-    return [stage_weights(name, stage) for name in config["systems"] for stage in system(name).stages]
+    return [stage_weights(name, stage) for name in config["systems"] for stage in get_system(name).stages]
 
 
 def videos(wildcards) -> list[str]:
     """The deliverable of every system and pair."""
-    return expand("results/videos/{system}/{pair}.mp4", system=config["systems"], pair=listed("pairs"))
+    return expand("results/videos/{system}/{pair.name}.mp4", system=config["systems"], pair=pairs())
 
 
 def scores(wildcards) -> list[str]:
     """Every system's scores on every pair, and what the real clips themselves score."""
-    pairs = listed("pairs")
-    own = [pair for pair in pairs if len(set(pair.split("--"))) == 1]
+    own_speech = [pair for pair in pairs() if pair.kind == "self"]
     return [
-        *expand("results/scores/ground_truth/{pair}.json", pair=own),
-        *expand("results/scores/{system}/{pair}.json", system=config["systems"], pair=pairs),
+        *expand("results/scores/ground_truth/{pair.name}.json", pair=own_speech),
+        *expand("results/scores/{system}/{pair.name}.json", system=config["systems"], pair=pairs()),
     ]
 
 
@@ -262,12 +294,12 @@ def hearing() -> dict[str, str]:
 
 def papers(wildcards) -> list[Path]:
     """The figures that papers report of the systems."""
-    return [path for name in config["systems"] if (path := system(name).folder / "paper.yaml").is_file()]
+    return [path for name in config["systems"] if (path := get_system(name).folder / "paper.yaml").is_file()]
 
 
 def dubbed(wildcards) -> list[str]:
     """Every picture with every speech that the configuration names for dubbing, by every system that listens."""
-    listening = [name for name in config["systems"] if system(name).stages]
+    listening = [name for name in config["systems"] if get_system(name).stages]
     return expand("results/dub/{system}/{video}--{audio}.mp4", system=listening, video=PICTURES, audio=SPEECH)
 
 

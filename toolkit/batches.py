@@ -1,10 +1,10 @@
-"""Batches that stay as they are when something is added: names dealt by their hash, as a binary tree deals its leaves."""
+"""Batches that stay as they are when something is added: names are put into batches by their hashes, like leaves of a binary tree."""
 
 import hashlib
 from collections.abc import Iterable
 
 
-def deal(names: Iterable[str], size: int) -> dict[str, int]:
+def stable_batches(names: Iterable[str], size: int) -> dict[str, int]:
     """The batch of each (distinct) name; no batch holds more than `size`, most hold more than half of that.
 
     A batch that would be too large falls in two by the next bit of its names' hashes, so a name that comes or goes

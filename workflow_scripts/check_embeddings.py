@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from models.registry import system as find_system
+from models.registry import get_system
 from toolkit.errors import InputError
 from toolkit.files import read_json, write_json
 from toolkit.log import job_log, logger
@@ -23,7 +23,7 @@ def check_embeddings(
     verdicts: JSON files of `inspect_clip`; unusable clips are not looked at. embeddings: the user's folder. spans: start
     and end (s) of each clip in its video, where it is cut.
     """
-    speech = find_system(system).part("speech")
+    speech = get_system(system).part("speech")
     found = {}
     for verdict in map(read_json, verdicts):
         if not verdict["usable"]:

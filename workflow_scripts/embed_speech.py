@@ -6,7 +6,7 @@ encoder's are written block by block, so that an hour of speech takes no more me
 
 from pathlib import Path
 
-from models.registry import system as find_system
+from models.registry import get_system
 from toolkit import devices
 from toolkit.errors import InputError
 from toolkit.files import read_json, write_blocks, write_json, write_npy
@@ -34,14 +34,14 @@ def embed_speech(
     if not frames:
         raise InputError(audio, "its sound lasts less than one video frame (0.04 s)", "Give a longer recording")
     if embeddings:
-        speech = find_system(system).part("speech")
+        speech = get_system(system).part("speech")
         origin = speech.find_supplied(embeddings, Path(audio).stem)
         rows = speech.read_supplied(origin, frames)
         write_npy(features, rows)
         encoder, shape = "supplied", list(rows.shape)
     else:
         with devices.lease():
-            audio_encoder = find_system(system).part("audio_encoder")
+            audio_encoder = get_system(system).part("audio_encoder")
             network = audio_encoder.load(weights, devices.device())
             shape = write_blocks(features, audio_encoder.embed(network, samples), frames, "float32")
         encoder, origin = "sda", _origin(weights)

@@ -1,6 +1,6 @@
 """Dubbed frames from references and speech, in the three published modes (DiffDub specification, sections 2 and 7)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import lip_latents, render, to_pixels
 from models.diffdub.sequence import SequenceGenerator, predict_long
 from models.diffusion import noise_for
-from models.system import Clip
+from models.system import Clip, Picture, Request
 from toolkit import devices
 from toolkit.errors import InputError
 from toolkit.faces.crop import Square
@@ -34,19 +34,28 @@ class DiffDub:
         self.schedule = self.preset.sampling_schedule(options["steps"])
         self.options = options
 
-    def frames(self, reference: Clip, speech: np.ndarray, length: int, seed: int) -> Iterator[np.ndarray]:
+    def prepare(self, request: Request) -> None:
+        """Refuse features of another encoder than the sequence generator was trained on."""
+        self.require(request.speech)
+
+    def sample(self, requests: Sequence[Request], seed: int) -> Iterator[tuple[int, Picture]]:
+        """Yield (number of the request, picture (size, size, 3)), one request after the other."""
+        for number, request in enumerate(requests):
+            for rgb in self.pictures(request.clip, request.speech, request.length, seed):
+                yield number, Picture(rgb)
+
+    def pictures(self, reference: Clip, speech: np.ndarray, length: int, seed: int) -> Iterator[np.ndarray]:
         """Yield `length` pictures (size, size, 3) of the reference's face crop with lips that follow `speech`.
 
         speech (about 2 length, ...) features at 50 Hz. The noise and the one-shot frame come from `seed` and the
         reference's name; every picture starts from the same noise, which keeps the texture still.
         """
         size, batch_size = self.preset.size, self.options["batch_size"]
-        self.require(speech)
         points, around = reference.points, window.WINDOWS[self.preset.window]
         number = self.reference_number(reference, seed)
         order = timeline(len(points), length, self.options)
         noise = noise_for(seed, reference.name, 0, (1, 3, size, size))
-        with FrameReader(reference.crop) as source:
+        with FrameReader(reference["view"]) as source:
             shown = source[number]
             latents = self.lips(reference, shown, number, speech, length)
             for start in range(0, length, batch_size):
