@@ -1,6 +1,5 @@
 """What the rules share: the checked configuration, the list of clips, and the functions that name files."""
 
-import csv
 import os
 import sys
 from functools import cache
@@ -11,26 +10,18 @@ HOME = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv("PYTHONPATH")])))
 sys.path.insert(0, str(HOME))
 
+from metrics.transcripts import find_transcripts
 from metrics.weights import asking
+from models.configuration import read_configuration
 from models.registry import SYSTEMS, get_system
+from models.speech.registry import KINDS, SpeechKind
+from models.speech.supplied import supplied_files
 from toolkit import devices
-from toolkit.batches import stable_batches
-from toolkit.clips import ClipRow, read_clips
+from toolkit.batches import Batches
+from toolkit.clips import ClipRow, dub_rows, read_clips
 from toolkit.errors import InputError
-from toolkit.files import safe_name
 from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
-from toolkit.settings import complete, read_schema
-
-
-def checked(settings: dict) -> dict:
-    """The configuration with its defaults, each system's block judged by the schema in that system's own folder."""
-    schema = read_schema(HOME / "config.schema.yaml")
-    for name in SYSTEMS:
-        schema["properties"][name] = read_schema(get_system(name).folder / "options.schema.yaml")
-    settings = complete(settings, schema)
-    for name in settings["systems"]:
-        get_system(name)
-    return settings
+from toolkit.talker.table import read_talker
 
 
 def listed_clips() -> dict[str, ClipRow]:
@@ -40,21 +31,11 @@ def listed_clips() -> dict[str, ClipRow]:
     return {row.clip: row for row in read_clips(shipped if shipped.exists() and not source.exists() else source)}
 
 
-def dub_sources(kind: str, taken: set[str]) -> dict[str, ClipRow]:
-    """Pictures or speech that are named for dubbing alone."""
-    for name in config["dub"][kind]:
-        if name != safe_name(name) or name in taken:
-            raise InputError(
-                f"dub.{kind}.{name}", "is no safe file name, or is taken", f"Call it {safe_name(name)}_{kind}"
-            )
-    return {name: ClipRow(name, path) for name, path in config["dub"][kind].items()}
-
-
 try:
-    config = checked(config)
+    config = read_configuration(config, HOME / "config.schema.yaml")
     CLIPS = listed_clips()
-    PICTURES = dub_sources("pictures", set(CLIPS))
-    SPEECH = dub_sources("speech", set(CLIPS) | set(PICTURES))
+    PICTURES = dub_rows("pictures", config["dub"]["pictures"], CLIPS)
+    SPEECH = dub_rows("speech", config["dub"]["speech"], CLIPS | PICTURES)
 except InputError as error:
     raise WorkflowError(str(error))
 
@@ -71,7 +52,8 @@ wildcard_constraints:
     system="|".join(["ground_truth", *SYSTEMS]),
     stage=r"\w+",
     batch=rf"(?:self|crossed|dubbed)-\d+|{NAME}--{NAME}",
-    encoder="mel|mfcc|hubert|wav2vec2|whisper",
+    entry=r"\w+",
+    network=r"\w+",
 
 
 # Here without a GPU a network takes the cores that this run may use. With one, here or on a cluster, its job needs a single
@@ -81,13 +63,9 @@ NETWORK_THREADS = workflow.cores if ON_CPU else 1
 TRAINING_THREADS = workflow.cores if ON_CPU else 1 + config["training"]["workers"]
 
 
-def talker(wildcards, column: str) -> str:
-    """What demo/talkers.tsv says of a synthetic talker: its `speech`, `look` or `seed`."""
-    with open(HOME / "demo/talkers.tsv", encoding="utf-8") as lines:
-        rows = {row["clip"]: row for row in csv.DictReader(lines, delimiter="\t")}
-    if wildcards.clip not in rows:
-        raise InputError(f"results/demo/{wildcards.clip}.mp4", "is no talker of the demo", "See demo/talkers.tsv")
-    return rows[wildcards.clip][column]
+def demo_talker(wildcards) -> dict[str, str]:
+    """What demo/talkers.tsv says of a synthetic talker: its `speech`, `look` and `seed`."""
+    return read_talker(HOME / "demo/talkers.tsv", wildcards.clip)
 
 
 def source(wildcards) -> str:
@@ -136,10 +114,36 @@ def view_file(suffix: str):
     return lambda wildcards: f"results/{view(wildcards.system)}/{wildcards.video}.{suffix}"
 
 
-def embeddings_checked() -> list[str]:
-    """What is wrong with embeddings of the user's, for each system that hears them."""
-    heard = [name for name in config["systems"] if config[name].get("speech") == "sda" and config[name]["embeddings"]]
-    return expand("results/inspected/embeddings/{system}.json", system=heard)
+def speech_entries() -> list[str]:
+    """The entries of `speech:` that the systems name."""
+    return sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
+
+
+def speech_kind(entry: str) -> SpeechKind:
+    """The kind of an entry of `speech:`."""
+    return KINDS[config["speech"][entry]["kind"]]
+
+
+def speech_source(entry: str, clip: str) -> list[str]:
+    """What an entry's features are made of beside the sound: weights, or the user's own file if there is one."""
+    settings = config["speech"][entry]
+    if "folder" in settings:
+        return supplied_files(settings["folder"], clip)
+    if not speech_kind(entry).has_weights:
+        return []
+    weights = settings["weights"]
+    return [network_weights(settings["kind"]) if weights == "published" else weights]
+
+
+def network_weights(network: str) -> str:
+    """The weights of somebody else's network that a system or an encoder generates with."""
+    return f"results/weights/networks/{network}.safetensors"
+
+
+def supplied_speech_checks() -> list[str]:
+    """What is wrong with features of the user's own, for each entry of them that is in use."""
+    supplied = [entry for entry in speech_entries() if "folder" in config["speech"][entry]]
+    return expand("results/inspected/speech/{entry}.json", entry=supplied)
 
 
 def training_files(pattern: str):
@@ -150,11 +154,10 @@ def training_files(pattern: str):
 def prepared(wildcards) -> list[str]:
     """Every listed clip through landmarks, views and features, and the splits. An unusable clip fails here, by its own name."""
     inputs = {kind for name in config["systems"] for kind in get_system(name).inputs}
-    encoders = sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
     return [
         *expand("results/{view}/{clip}.mp4", view=sorted({"crops", *map(view, config["systems"])}), clip=CLIPS),
         *expand("results/{kind}/{clip}.npz", kind=sorted(inputs), clip=CLIPS),
-        *expand("results/features/{encoder}/{clip}.npy", encoder=encoders, clip=CLIPS),
+        *expand("results/features/{entry}/{clip}.npy", entry=speech_entries(), clip=CLIPS),
         "results/splits/pairs.tsv",
     ]
 
@@ -167,22 +170,6 @@ def stage_weights(name: str, stage: str) -> str:
     if not isinstance(choice, str):
         choice = choice.get(stage, "trained")
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
-
-
-def encoder_weights(name: str) -> list[str]:
-    """The weights of a system's own speech encoder; none where the user brings embeddings."""
-    choice = config[name]["audio_encoder"]
-    path = f"results/weights/{name}/audio_encoder.safetensors" if choice == "published" else choice
-    return [] if config[name]["embeddings"] else [path]
-
-
-def own_embeddings(name: str, clip: str) -> list[str]:
-    """The user's embeddings of a clip; none where there is no such file, or none are given."""
-    folder = config[name]["embeddings"]
-    try:
-        return [str(get_system(name).part("speech").find_supplied(folder, clip))] if folder else []
-    except InputError:
-        return []
 
 
 def picture_options(name: str) -> dict:
@@ -215,22 +202,17 @@ SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
 
 
 @cache
-def _batches(name: str, kind: str, table: str) -> tuple[dict[str, str], dict[str, list[str]]]:
+def _batches(name: str, kind: str, table: str) -> Batches:
     if kind == "dubbed":
         names = [pair_name(video, audio) for video in PICTURES for audio in SPEECH]
     else:
         names = [pair.name for pair in _pairs(table) if pair.kind == kind]
-    numbers = stable_batches(names, get_system(name).pairs_at_once(config[name]["sampling"]))
-    batch_by_pair = {pair: f"{kind}-{number}" for pair, number in numbers.items()}
-    pairs_by_batch = {}
-    for pair, batch in batch_by_pair.items():
-        pairs_by_batch.setdefault(batch, []).append(pair)
-    return batch_by_pair, pairs_by_batch
+    return Batches(names, get_system(name).pairs_at_once(config[name]["sampling"]), prefix=f"{kind}-")
 
 
-def batches(name: str, kind: str) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """The batch of each pair of a kind (`self`, `crossed`, `dubbed`), and the pairs of each batch, all by name. Only
-    those to be `dubbed` are known before the clips have been inspected."""
+def batches(name: str, kind: str) -> Batches:
+    """The batches of a kind of pairs (`self`, `crossed`, `dubbed`), by the pairs' names. Only those to be `dubbed` are
+    known before the clips have been inspected."""
     return _batches(name, kind, "" if kind == "dubbed" else str(checkpoints.split_clips.get().output.pairs))
 
 
@@ -238,13 +220,13 @@ def batch_of(name: str, video: str, audio: str) -> str:
     """The batch in which a system samples a pair; one that is in no list is a batch of its own, of the same name."""
     kind = pair_of(video, audio).kind if video in CLIPS and audio in CLIPS else "dubbed"
     pair = pair_name(video, audio)
-    return batches(name, kind)[0].get(pair, pair)
+    return batches(name, kind).by_name.get(pair, pair)
 
 
 def pairs_of_batch(name: str, batch: str) -> list[tuple[str, str]]:
     """The pairs (video, audio) of a batch."""
     kind = batch.partition("-")[0]
-    members = [batch] if SEPARATOR in batch else batches(name, kind)[1].get(batch, [])
+    members = [batch] if SEPARATOR in batch else batches(name, kind).members.get(batch, [])
     return [split_pair(pair) for pair in members]
 
 
@@ -282,14 +264,18 @@ def scores(wildcards) -> list[str]:
 
 def weight_records(wildcards) -> list[str]:
     """The records of all weights that generate, but for those in a folder of the user's, which has none."""
-    own = [path for name in config["systems"] if config[name].get("speech") == "sda" for path in encoder_weights(name)]
-    return [str(Path(path).with_suffix(".json")) for path in trained(wildcards) + own if path.startswith("results/")]
+    encoders = [
+        path for entry in speech_entries() if speech_kind(entry).has_weights for path in speech_source(entry, "")
+    ]
+    return [
+        str(Path(path).with_suffix(".json")) for path in trained(wildcards) + encoders if path.startswith("results/")
+    ]
 
 
-def hearing() -> dict[str, str]:
-    """The models that hear speech, by the encoder's name."""
-    named = {config[name].get("speech") for name in config["systems"]}
-    return {name: about["model"] for name, about in config["speech"].items() if name in named}
+def speech_models() -> dict[str, str]:
+    """The models of the speech entries in use, by the entry's name."""
+    entries = {entry: config["speech"][entry] for entry in speech_entries()}
+    return {entry: settings["model"] for entry, settings in entries.items() if "model" in settings}
 
 
 def papers(wildcards) -> list[Path]:
@@ -318,17 +304,4 @@ def opening(name: str) -> str:
 
 def transcripts(wildcards) -> list[str]:
     """What is said in a pair's speech and what a lip reader has read from its picture, where the user has both."""
-    folder = config["metrics"]["transcripts"]
-    if folder is None:
-        return []
-    pair = f"{wildcards.system}/{wildcards.video}--{wildcards.audio}"
-    said, read = ([Path(folder, name + suffix) for suffix in (".json", ".txt")] for name in (wildcards.audio, pair))
-    found = [next((str(path) for path in paths if path.exists()), None) for paths in (said, read)]
-    return found if all(found) else []
-
-
-def players(sources: list[str], videos: list[str]) -> list[dict]:
-    """What stands side by side in the report: for each pair its source, then every system's video."""
-    made = [{"pair": Path(path).stem, "system": Path(path).parent.name, "path": path} for path in videos]
-    pairs = dict.fromkeys(video["pair"] for video in made)
-    return [{"pair": pair, "system": "source", "path": path} for pair, path in zip(pairs, sources)] + made
+    return find_transcripts(config["metrics"]["transcripts"], **wildcards)

@@ -1,57 +1,8 @@
-"""Diffused Heads: embed speech, train the network, sample many clips side by side, a frame of each at a time."""
+"""Diffused Heads: train the network, sample many clips side by side, a frame of each at a time."""
 
 
 localrules:
     link_sample_diffused_heads,
-
-
-# Before who trains and who is tested is decided: one bad file never stops the others.
-rule check_embeddings:
-    input:
-        verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
-        supplied=[path for clip in CLIPS for path in own_embeddings("diffused_heads", clip)],
-    output:
-        wrong="results/inspected/embeddings/diffused_heads.json",
-    log:
-        "results/logs/check_embeddings.log",
-    benchmark:
-        "results/benchmarks/check_embeddings.tsv"
-    conda:
-        "../envs/learning.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-    params:
-        system="diffused_heads",
-        embeddings=config["diffused_heads"]["embeddings"],
-        spans={row.clip: (row.start, row.end) for row in CLIPS.values()},
-    script:
-        "../workflow_scripts/check_embeddings.py"
-
-
-rule embed_speech:
-    input:
-        audio="results/audio/{clip}.wav",
-        weights=encoder_weights("diffused_heads"),
-        supplied=lambda wildcards: own_embeddings("diffused_heads", wildcards.clip),
-    output:
-        features="results/features/sda/{clip}.npy",
-        info="results/features/sda/{clip}.json",
-    log:
-        "results/logs/embed_speech/{clip}.log",
-    benchmark:
-        "results/benchmarks/embed_speech/{clip}.tsv"
-    conda:
-        "../envs/learning.yaml"
-    threads: NETWORK_THREADS
-    resources:
-        mem_mb=4000,
-        gpu=int(not config["diffused_heads"]["embeddings"]),
-    params:
-        system="diffused_heads",
-        embeddings=config["diffused_heads"]["embeddings"],
-    script:
-        "../workflow_scripts/embed_speech.py"
 
 
 rule train_diffused_heads:

@@ -11,7 +11,7 @@ rule build_report:
         sounds=lambda wildcards: expand("results/audio/{audio}.wav", audio=sorted({pair.audio for pair in pairs()})),
         weights=weight_records,
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
-        embeddings=embeddings_checked(),
+        speech=supplied_speech_checks(),
     output:
         report=report("results/report.html", caption="../docs/report/page.rst", category="Page"),
         plots=report(
@@ -31,8 +31,7 @@ rule build_report:
     resources:
         mem_mb=2000,
     params:
-        videos=lambda wildcards, input: players(input.sources, input.videos),
-        encoders=hearing(),
+        encoders=speech_models(),
         benchmarks="results/benchmarks",
         baselines=[name for name in config["systems"] if not get_system(name).stages],
         max_players=config["report"]["max_players"],

@@ -22,3 +22,13 @@ def stable_batches(names: Iterable[str], size: int) -> dict[str, int]:
         for side in (0, 1):
             batches.append((2 * number + side, [name for name in members if hashes[name] >> bit & 1 == side]))
     return {name: leaves[name] for name in names}
+
+
+class Batches:
+    """Stable batches of names, by the names of both: `by_name[name]` is a batch, `members[batch]` its names."""
+
+    def __init__(self, names: Iterable[str], size: int, prefix: str) -> None:
+        self.by_name = {name: f"{prefix}{number}" for name, number in stable_batches(names, size).items()}
+        self.members: dict[str, list[str]] = {}
+        for name, batch in self.by_name.items():
+            self.members.setdefault(batch, []).append(name)

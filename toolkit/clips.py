@@ -1,6 +1,7 @@
 """The user's list of clips: a table, a folder of videos, or the built-in demo."""
 
 import csv
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -108,3 +109,13 @@ def _seconds(where: str, column: str, text: str) -> float | None:
     if not 0 <= seconds < float("inf"):
         raise InputError(where, f"{column} is {text!r}", "Give seconds, for example 12.5")
     return seconds
+
+
+def dub_rows(kind: str, paths: Mapping[str, str], taken: Collection[str]) -> dict[str, ClipRow]:
+    """Pictures or speech (`kind`) that are named for dubbing alone, by name; InputError for a name that is no safe file
+    name or is taken."""
+    for name in paths:
+        if name != safe_name(name) or name in taken:
+            remedy = f"Call it {safe_name(name)}_{kind}"
+            raise InputError(f"dub.{kind}.{name}", "is no safe file name, or is taken", remedy)
+    return {name: ClipRow(name, path) for name, path in paths.items()}

@@ -6,9 +6,8 @@ from functools import partial
 from pathlib import Path
 
 from models.checkpoints import write_weights
-from models.perception.checkpoints import PUBLISHED, address, convert
+from models.networks import source
 from models.published import convert_published
-from toolkit.errors import InputError
 from toolkit.log import job_log
 
 
@@ -18,16 +17,15 @@ def fetch_network(weights: str | Path, *, network: str, folder: str | Path, down
     `folder` is where files are placed by hand; `download` says whether their authors' address may be used. Raises
     InputError where there is no such network, and where its file cannot be had or is another one.
     """
-    if network not in PUBLISHED:
-        raise InputError(network, "there is no such network", f"Choose from {', '.join(PUBLISHED)}")
-    tensors, source = convert_published(
-        PUBLISHED[network],
-        partial(convert, network),
+    known = source(network)
+    tensors, record = convert_published(
+        known.PUBLISHED[network],
+        partial(known.convert, network),
         folder=Path(folder),
         target=Path(weights).parent,
-        address=partial(address, network) if download else None,
+        address=partial(known.address, network) if download and known.PUBLISHED[network].folder else None,
     )
-    write_weights(weights, tensors, {"network": network, **source})
+    write_weights(weights, tensors, {"network": network, **record})
 
 
 if __name__ == "__main__":

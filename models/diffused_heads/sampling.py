@@ -16,6 +16,7 @@ from models.diffused_heads.speech import Embeddings, embeddings
 from models.diffused_heads.unet import UNet
 from models.diffusion import generator_for
 from models.pictures import fitted, to_pixels, to_tensor
+from models.speech.rows import check_shape
 from models.system import Clip, Picture, Request
 from toolkit import devices
 from toolkit.errors import InputError
@@ -93,9 +94,7 @@ class DiffusedHeads:
     def speech(self, request: Request) -> Embeddings:
         """The request's speech, a row (width,) for each frame; refused where the network was trained on another encoder's."""
         speech = embeddings(request.speech, request.length, self.options["speech_pooling"])
-        if speech.shape[1] != self.network.audio_width:
-            problem = f"{speech.shape[1]} values a frame, but the weights were trained on {self.network.audio_width}"
-            raise InputError(speech.origin, problem, "Set `speech` to the encoder of these weights, or train others")
+        check_shape(request.speech, speech.shape[1:], (self.network.audio_width,))
         return speech
 
     def noise(self, names: Sequence[str], seed: int, frame: int) -> Callable[[], Tensor]:

@@ -103,7 +103,7 @@ def test_wrong_checksum(server, content, publish, fetch, tmp_path):
     server.files[NAME] = content[:-1] + b"x"
     publish(server.address, hashlib.sha256(content).hexdigest())
     record = fetch()
-    assert record.keys() == {"network", "available", "reason", "asked_again"}  # it is not asked for again
+    assert record.keys() == {"network", "available", "reason", "asked_again", "sha256"}  # it is not asked for again
     assert "is not the published file" in record["reason"]
     assert str(tmp_path / "weights/perception" / NAME) in record["reason"]
     assert sorted(path.name for path in weights(tmp_path).parent.iterdir()) == [

@@ -114,8 +114,15 @@ def test_held_references_repeat_one_latent(make_clip, tmp_path):
 def test_speech_that_belongs_to_other_pictures_is_refused(make_clip, tmp_path):
     (clip,) = with_latents([make_clip("a", 20)], tmp_path)
     write_npy(clip["speech"], np.zeros((46, 80), np.float32))
-    with pytest.raises(InputError, match="46 frames where 40"):
+    with pytest.raises(InputError, match="46 rows belong neither once nor twice to each of 20 video frames"):
         SequenceData([clip], 250, 10, 0.0)
+
+
+def test_one_row_a_frame_counts_twice(make_clip, tmp_path):
+    (clip,) = with_latents([make_clip("a", 20)], tmp_path)
+    write_npy(clip["speech"], np.arange(20, dtype=np.float32)[:, None])
+    data = SequenceData([clip], 250, 10, 0.0)
+    np.testing.assert_array_equal(data.speech[0][:, 0], np.arange(20).repeat(2))
 
 
 def test_speech_that_ends_early_is_repeated_at_its_end():

@@ -79,7 +79,7 @@ def test_length_does_not_depend_on_a_feature_frame_more_or_less(weights, make_cl
 
 @pytest.mark.parametrize("shape", [(20, 39), (20, 25, 80)])
 def test_features_of_another_encoder_are_refused(weights, make_clip, shape):
-    with pytest.raises(InputError, match="the weights were trained on 1 of 80"):
+    with pytest.raises(InputError, match="the weights were trained on 1 x 80"):
         draw(weights, make_clip("a", 9), 10, speech=np.zeros(shape))
 
 
