@@ -166,8 +166,17 @@ class System:
     def folder(self) -> Path:
         return Path(__file__).parent / self.package.rpartition(".")[2]
 
+    def picture_options(self, sampling: Mapping[str, object]) -> dict[str, object]:
+        """Of the sampling options those that decide the pictures."""
+        apart = self.speed_options | self.paste_options
+        return {option: value for option, value in sampling.items() if option not in apart}
+
+    def mux_options(self, sampling: Mapping[str, object]) -> dict[str, object]:
+        """Those that decide where the pictures go in the frame: all but the speed's."""
+        return {option: value for option, value in sampling.items() if option not in self.speed_options}
+
     def chosen_speed(self, sampling: Mapping[str, object]) -> dict[str, object]:
-        """Of the sampling options those that change no picture."""
+        """Those that change no picture."""
         return {option: value for option, value in sampling.items() if option in self.speed_options}
 
     def part(self, name: str) -> ModuleType:

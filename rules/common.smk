@@ -16,30 +16,22 @@ from models.configuration import read_configuration
 from models.registry import SYSTEMS, get_system
 from models.speech.registry import KINDS, SpeechKind
 from models.speech.supplied import supplied_files
-from toolkit import devices
 from toolkit.batches import Batches
-from toolkit.clips import ClipRow, dub_rows, read_clips
+from toolkit.clips import dub_rows, read_clips
 from toolkit.errors import InputError
 from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
 from toolkit.talker.table import read_talker
 
-
-def listed_clips() -> dict[str, ClipRow]:
-    """The clips of the configuration, by name. A path that is not here may be one of the tables that ship with Talkflow."""
-    source = Path("demo/clips.tsv" if config["clips"] == "demo" else config["clips"])
-    shipped = HOME / source
-    return {row.clip: row for row in read_clips(shipped if shipped.exists() and not source.exists() else source)}
-
-
 try:
     config = read_configuration(config, HOME / "config.schema.yaml")
-    CLIPS = listed_clips()
+    CLIPS = {row.clip: row for row in read_clips(config["clips"], HOME)}
     PICTURES = dub_rows("pictures", config["dub"]["pictures"], CLIPS)
     SPEECH = dub_rows("speech", config["dub"]["speech"], CLIPS | PICTURES)
 except InputError as error:
     raise WorkflowError(str(error))
 
 SOURCES = SPEECH | PICTURES | CLIPS
+DUBBED = [Pair(video, audio, "dubbed") for video in PICTURES for audio in SPEECH]
 
 # Never two dashes in a row: they part a pair's video from its audio.
 NAME = r"[\w.]+(?:-[\w.]+)*"
@@ -56,11 +48,20 @@ wildcard_constraints:
     network=r"\w+",
 
 
-# Here without a GPU a network takes the cores that this run may use. With one, here or on a cluster, its job needs a single
-# core beside it, and training some more whose processes decode pictures.
-ON_CPU = bool(workflow.cores) and not devices.gpus()
-NETWORK_THREADS = workflow.cores if ON_CPU else 1
-TRAINING_THREADS = workflow.cores if ON_CPU else 1 + config["training"]["workers"]
+def network_threads(least: int, cluster: int) -> int:
+    """Cores of a job that runs a network: what the configuration says, else its share of the run's cores for each of the
+    run's GPUs. A run on a cluster has no cores: it asks for `cluster` of them, and the job sees those that it got."""
+    cores = workflow.resource_settings.cores  # `workflow.cores` fails where there are none
+    if workflow.remote_exec:
+        return cores
+    gpus = workflow.global_resources.get("gpu")
+    return config["threads"] or (max(cores // (gpus.value if gpus else 1), least) if cores else cluster)
+
+
+# A training on GPUs has processes of its own that decode pictures.
+TRAINING_PROCESSES = 1 + config["training"]["workers"]
+NETWORK_THREADS = network_threads(least=1, cluster=4)
+TRAINING_THREADS = network_threads(least=TRAINING_PROCESSES, cluster=TRAINING_PROCESSES)
 
 
 def demo_talker(wildcards) -> dict[str, str]:
@@ -71,9 +72,7 @@ def demo_talker(wildcards) -> dict[str, str]:
 def source(wildcards) -> str:
     """The user's file behind a clip."""
     if wildcards.clip not in SOURCES:
-        raise InputError(
-            wildcards.clip, "is named nowhere", "Add it to the clips table or to `dub` in the configuration"
-        )
+        raise InputError(wildcards.clip, "is named nowhere", "Add it to the clips table, or to `dub` in config.yaml")
     return SOURCES[wildcards.clip].video
 
 
@@ -82,7 +81,7 @@ def row_value(column: str):
     return lambda wildcards: getattr(SOURCES[wildcards.clip], column)
 
 
-def needs(wildcards) -> list[str]:
+def required_tracks(wildcards) -> list[str]:
     """What a source must hold: a clip both picture and sound, a source for dubbing one of them."""
     if wildcards.clip in CLIPS:
         return ["video", "audio"]
@@ -167,23 +166,8 @@ def stage_weights(name: str, stage: str) -> str:
     so for the whole system, or by stage."""
     folders = {"trained": f"results/models/{name}", "published": f"results/weights/{name}"}
     choice = config[name]["weights"]
-    if not isinstance(choice, str):
-        choice = choice.get(stage, "trained")
+    choice = choice if isinstance(choice, str) else choice.get(stage, "trained")
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
-
-
-def picture_options(name: str) -> dict:
-    """The sampling options that decide a system's pictures."""
-    system = get_system(name)
-    apart = system.speed_options | system.paste_options
-    return {option: value for option, value in config[name]["sampling"].items() if option not in apart}
-
-
-def mux_options(name: str) -> dict:
-    """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
-    speed = get_system(name).speed_options
-    sampling = {option: value for option, value in config[name]["sampling"].items() if option not in speed}
-    return {"preset": config[name].get("preset"), **sampling}
 
 
 def given(path: str | None) -> list[str]:
@@ -203,38 +187,31 @@ SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
 
 @cache
 def _batches(name: str, kind: str, table: str) -> Batches:
-    if kind == "dubbed":
-        names = [pair_name(video, audio) for video in PICTURES for audio in SPEECH]
-    else:
-        names = [pair.name for pair in _pairs(table) if pair.kind == kind]
+    names = [pair.name for pair in (read_pairs(table) if table else DUBBED) if pair.kind == kind]
     return Batches(names, get_system(name).pairs_at_once(config[name]["sampling"]), prefix=f"{kind}-")
 
 
 def batches(name: str, kind: str) -> Batches:
-    """The batches of a kind of pairs (`self`, `crossed`, `dubbed`), by the pairs' names. Only those to be `dubbed` are
-    known before the clips have been inspected."""
+    """The batches in which a system samples a kind of pairs. Only those to be `dubbed` are known before the clips have
+    been inspected."""
     return _batches(name, kind, "" if kind == "dubbed" else str(checkpoints.split_clips.get().output.pairs))
 
 
 def batch_of(name: str, video: str, audio: str) -> str:
-    """The batch in which a system samples a pair; one that is in no list is a batch of its own, of the same name."""
+    """The batch of a pair; one that is in no list is a batch of its own, of the same name."""
     kind = pair_of(video, audio).kind if video in CLIPS and audio in CLIPS else "dubbed"
-    pair = pair_name(video, audio)
-    return batches(name, kind).by_name.get(pair, pair)
-
-
-def pairs_of_batch(name: str, batch: str) -> list[tuple[str, str]]:
-    """The pairs (video, audio) of a batch."""
-    kind = batch.partition("-")[0]
-    members = [batch] if SEPARATOR in batch else batches(name, kind).members.get(batch, [])
-    return [split_pair(pair) for pair in members]
+    return batches(name, kind).batch_of(pair_name(video, audio))
 
 
 def pair_files(name: str, pattern: str):
     """An input function: one file for each pair of a batch, {video} and {audio} filled in."""
-    return lambda wildcards: [
-        pattern.format(video=video, audio=audio) for video, audio in pairs_of_batch(name, wildcards.batch)
-    ]
+
+    def files(wildcards) -> list[str]:
+        batch = wildcards.batch
+        names = [batch] if SEPARATOR in batch else batches(name, batch.partition("-")[0]).names_of(batch)
+        return [pattern.format(video=video, audio=audio) for video, audio in map(split_pair, names)]
+
+    return files
 
 
 def sample_masks(wildcards) -> list[str]:
@@ -264,12 +241,9 @@ def scores(wildcards) -> list[str]:
 
 def weight_records(wildcards) -> list[str]:
     """The records of all weights that generate, but for those in a folder of the user's, which has none."""
-    encoders = [
-        path for entry in speech_entries() if speech_kind(entry).has_weights for path in speech_source(entry, "")
-    ]
-    return [
-        str(Path(path).with_suffix(".json")) for path in trained(wildcards) + encoders if path.startswith("results/")
-    ]
+    encoders = [entry for entry in speech_entries() if speech_kind(entry).has_weights]
+    weights = trained(wildcards) + [path for entry in encoders for path in speech_source(entry, clip="")]
+    return [str(Path(path).with_suffix(".json")) for path in weights if path.startswith("results/")]
 
 
 def speech_models() -> dict[str, str]:
@@ -284,9 +258,9 @@ def papers(wildcards) -> list[Path]:
 
 
 def dubbed(wildcards) -> list[str]:
-    """Every picture with every speech that the configuration names for dubbing, by every system that listens."""
-    listening = [name for name in config["systems"] if get_system(name).stages]
-    return expand("results/dub/{system}/{video}--{audio}.mp4", system=listening, video=PICTURES, audio=SPEECH)
+    """Every picture with every speech that the configuration names for dubbing, by every system that learns."""
+    trained_systems = [name for name in config["systems"] if get_system(name).stages]
+    return expand("results/dub/{system}/{pair.name}.mp4", system=trained_systems, pair=DUBBED)
 
 
 def sample_video(wildcards) -> str:

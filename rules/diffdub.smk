@@ -109,7 +109,7 @@ rule sample_diffdub:
     params:
         system="diffdub",
         preset=config["diffdub"]["preset"],
-        options=picture_options("diffdub"),
+        options=get_system("diffdub").picture_options(config["diffdub"]["sampling"]),
         seed=config["seed"],
     script:
         "../workflow_scripts/sample.py"

@@ -60,7 +60,8 @@ rule sample_diffused_heads:
     params:
         system="diffused_heads",
         preset=config["diffused_heads"]["preset"],
-        options=picture_options("diffused_heads") | {"speech_pooling": config["diffused_heads"]["speech_pooling"]},
+        options=get_system("diffused_heads").picture_options(config["diffused_heads"]["sampling"])
+        | {"speech_pooling": config["diffused_heads"]["speech_pooling"]},
         seed=config["seed"],
     script:
         "../workflow_scripts/sample_batch.py"

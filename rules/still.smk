@@ -19,7 +19,7 @@ rule sample_still:
         mem_mb=1000,
     params:
         system="still",
-        options=picture_options("still"),
+        options=get_system("still").picture_options(config["still"]["sampling"]),
         seed=config["seed"],
     script:
         "../workflow_scripts/sample.py"

@@ -21,7 +21,8 @@ rule mux_video:
         mem_mb=2000,
     params:
         system="{system}",
-        options=lambda wildcards: mux_options(wildcards.system),
+        preset=lambda wildcards: config[wildcards.system].get("preset"),
+        options=lambda wildcards: get_system(wildcards.system).mux_options(config[wildcards.system]["sampling"]),
         when_speech_ends=config["videos"]["when_speech_ends"],
     script:
         "../workflow_scripts/mux_video.py"

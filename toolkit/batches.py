@@ -25,10 +25,18 @@ def stable_batches(names: Iterable[str], size: int) -> dict[str, int]:
 
 
 class Batches:
-    """Stable batches of names, by the names of both: `by_name[name]` is a batch, `members[batch]` its names."""
+    """Stable batches of names, each called `prefix` and a number; a name that is in none is a batch of its own."""
 
     def __init__(self, names: Iterable[str], size: int, prefix: str) -> None:
-        self.by_name = {name: f"{prefix}{number}" for name, number in stable_batches(names, size).items()}
-        self.members: dict[str, list[str]] = {}
-        for name, batch in self.by_name.items():
-            self.members.setdefault(batch, []).append(name)
+        self._batches = {name: f"{prefix}{number}" for name, number in stable_batches(names, size).items()}
+        self._names: dict[str, list[str]] = {}
+        for name, batch in self._batches.items():
+            self._names.setdefault(batch, []).append(name)
+
+    def batch_of(self, name: str) -> str:
+        """The batch of a name."""
+        return self._batches.get(name, name)
+
+    def names_of(self, batch: str) -> list[str]:
+        """The names in a batch; none where there is no such batch."""
+        return self._names.get(batch, [])

@@ -32,9 +32,13 @@ class ClipRow:
         return asdict(self)
 
 
-def read_clips(source: str | Path) -> list[ClipRow]:
-    """Rows of a TSV file, or one row per video of a folder (named by its stem, made safe for paths)."""
-    source = Path(source)
+def read_clips(source: str | Path, shipped: str | Path = ".") -> list[ClipRow]:
+    """Rows of a TSV file, or one row per video of a folder (named by its stem, made safe for paths).
+
+    `demo` is the table of the demo; a path that is not here may be one of the tables in the folder `shipped`.
+    """
+    source = Path("demo/clips.tsv" if source == "demo" else source)
+    source = source if source.exists() or not Path(shipped, source).exists() else Path(shipped, source)
     if source.is_dir():
         rows = _folder(source)
     elif source.is_file():

@@ -30,6 +30,7 @@ def mux_video(
     *,
     system: str,
     options: dict,
+    preset: str | None = None,
     when_speech_ends: str = "cut",
     masks: str | Path | None = None,
 ) -> None:
@@ -51,7 +52,7 @@ def mux_video(
                 transform,
                 sample,
                 get_system(system),
-                options,
+                {"preset": preset, **options},
                 keep=when_speech_ends == "keep",
                 masks=masks,
             ),

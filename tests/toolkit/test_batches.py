@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from toolkit.batches import stable_batches
+from toolkit.batches import Batches, stable_batches
 
 NAMES = [f"clip_{number}--clip_{number}" for number in range(820)]
 
@@ -32,3 +32,12 @@ def test_a_name_that_comes_or_goes_changes_no_batch_but_its_own(number):
 
 def test_the_order_does_not_matter():
     assert stable_batches(reversed(NAMES), 16) == stable_batches(NAMES, 16)
+
+
+def test_batches_are_found_by_name_and_names_by_batch():
+    batches = Batches(NAMES, 16, "self-")
+    for name in NAMES:
+        assert name in batches.names_of(batches.batch_of(name))
+    assert all(batches.batch_of(name).startswith("self-") for name in NAMES)
+    assert batches.batch_of("another") == "another"
+    assert batches.names_of("self-0") == []
