@@ -17,12 +17,13 @@ setup: .venv/.run .venv/.test
 lint: setup
 	@ruff check . && ruff format --check --quiet . && snakefmt --check Snakefile rules && snakemake --lint
 
-.venv/.run: requirements.txt
+.venv/.run: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Talkflow needs Python 3.11 or newer; try: make PYTHON=python3.12")'
 	@echo "Installing the pinned packages into .venv (a few minutes the first time) ..."
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@$(PIP) --requirement requirements.txt
 	@$(PIP) --no-deps face-alignment==1.5.0  # by itself it would bring a second OpenCV that needs a screen
+	@$(PIP) --no-deps --no-build-isolation --editable .  # after Snakemake: the `snakemake` command of this project takes its place
 	@touch $@
 
 .venv/.test: requirements-test.txt .venv/.run

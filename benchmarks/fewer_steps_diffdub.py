@@ -35,12 +35,12 @@ CHOICES = [
 
 def compare(results: Path, clip: str, preset: str, count: int) -> pd.DataFrame:
     """One row per sampler and number of steps: distance to the first row (DDIM, 20 steps) and milliseconds per frame."""
-    reference = Clip(clip, results / f"crops/{clip}.mp4", results / f"crops/{clip}.npz")
+    reference = Clip(clip, {"view": results / f"crops/{clip}.mp4", "transform": results / f"crops/{clip}.npz"})
     chosen = RENDERER[preset]
     renderer = load_renderer(results / "models/diffdub/renderer.safetensors", preset, device())
     numbers = np.linspace(0, len(reference.points) - 1, count).astype(int)
     points = reference.points[numbers]
-    with FrameReader(reference.crop) as crop:
+    with FrameReader(reference["view"]) as crop:
         frames = [crop[int(number)] for number in numbers]
     latents = lip_latents(renderer, frames, points, chosen.size)
     noise = noise_for(0, clip, 0, (1, 3, chosen.size, chosen.size))

@@ -18,8 +18,8 @@ import pandas as pd
 from metrics.frames import track_enlarged
 from metrics.mouth import mouth_correlation, mouth_spread, opening_track
 from models.diffused_heads.sampling import load
-from models.registry import system
-from models.system import Clip
+from models.registry import get_system
+from models.system import Clip, Request
 from toolkit.faces.detectors import detector
 from toolkit.faces.tracking import track
 from toolkit.settings import complete, read_schema
@@ -42,9 +42,9 @@ CHOICES = [
 
 def compare(results: Path, clip: str, speech: str, preset: str, count: int) -> pd.DataFrame:
     """One row per sampler, number of steps and seed."""
-    view = results / system("diffused_heads").view
-    reference = Clip(clip, view / f"{clip}.mp4", view / f"{clip}.npz")
-    defaults = complete({}, read_schema(system("diffused_heads").folder / "options.schema.yaml"))
+    view = results / get_system("diffused_heads").view
+    reference = Clip(clip, {"view": view / f"{clip}.mp4", "transform": view / f"{clip}.npz"})
+    defaults = complete({}, read_schema(get_system("diffused_heads").folder / "options.schema.yaml"))
     features = np.load(results / f"features/{speech}/{clip}.npy", mmap_mode="r", allow_pickle=False)
     length = min(count, len(reference.ok))
     rows_per_frame = len(features) // len(reference.ok)
@@ -60,7 +60,14 @@ def compare(results: Path, clip: str, speech: str, preset: str, count: int) -> p
         }
         sampler = load({"unet": results / "models/diffused_heads/unet.safetensors"}, preset, options)
         begin = time.perf_counter()
-        made = np.stack(list(sampler.frames(reference, features[: rows_per_frame * length], length, seed)))
+        made = np.stack(
+            [
+                picture.rgb
+                for _, picture in sampler.sample(
+                    [Request(reference, features[: rows_per_frame * length], length)], seed
+                )
+            ]
+        )
         seconds = time.perf_counter() - begin
         kind = "ancestral" if name == "ancestral" else "ddim"
         exact.setdefault(kind, made)

@@ -14,7 +14,7 @@ import collections
 import logging
 import pickle
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,7 +110,7 @@ def _read_pickle(path: Path) -> object:
     """The content of a PyTorch file. Tensors of a zip file stay on the disk until they are used."""
     with path.open("rb") as file:
         is_zip = file.read(4) == b"PK\x03\x04"
-    # For these two torch.load goes ways of its own: it would run the program, and unpack the archive.
+    # torch.load would run the program of a TorchScript file, and unpack a tar archive.
     if is_torchscript(path):
         return read_tensors(path)
     if not is_zip and tarfile.is_tarfile(path):
@@ -217,6 +217,29 @@ def check_names(
     found = [f"{len(names)} {kind} ({_some(names)})" for kind, names in kinds.items() if names]
     if found:
         raise InputError(subject, f"does not fit the network: {'; '.join(found)}", "Give the weights of this network")
+
+
+def published_shapes(build: Callable[..., torch.nn.Module], **settings: object) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the state dict of the network that `build` makes of `settings`; nothing is allocated."""
+    with torch.device("meta"):
+        return {name: tuple(value.shape) for name, value in build(**settings).state_dict().items()}
+
+
+def check_fit(
+    weights: Mapping[str, Tensor], build: Callable[..., torch.nn.Module], settings: Mapping, path: str | Path
+) -> None:
+    """Refuse weights that are not those of the network that `build` makes of `settings`; nothing is allocated."""
+    try:
+        shapes = published_shapes(build, **settings)
+    except (ValueError, RuntimeError, ZeroDivisionError) as error:
+        problem = f"has shapes that no network has ({error})"
+        raise InputError(path, problem, "Give one of the published files") from error
+    check_names(weights, shapes, path)
+
+
+def strip_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def load_weights(network: torch.nn.Module, tensors: Mapping[str, Tensor], subject: str | Path = "weights") -> None:

@@ -49,11 +49,11 @@ class Pictures:
         """Frames (n, size, size, 3) uint8 RGB of a clip, both by number."""
         if self.kept is not None:
             return self.kept[clip][numbers]
-        with FrameReader(self.clips[clip].crop) as reader:
+        with FrameReader(self.clips[clip]["view"]) as reader:
             return np.stack([self.resize(reader[int(number)], self.size) for number in numbers])
 
     def _all(self, clip: Clip) -> np.ndarray:
-        return np.stack([self.resize(frame, self.size) for frame in read_frames(clip.crop)])
+        return np.stack([self.resize(frame, self.size) for frame in read_frames(clip["view"])])
 
 
 def to_tensor(pictures: np.ndarray) -> Tensor:

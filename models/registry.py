@@ -12,7 +12,7 @@ SYSTEMS = {
 }
 
 
-def system(name: str) -> System:
+def get_system(name: str) -> System:
     """The system of that name."""
     if name not in SYSTEMS:
         raise InputError(name, "there is no such system", f"Choose from {', '.join(SYSTEMS)}")

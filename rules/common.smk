@@ -1,62 +1,37 @@
 """What the rules share: the checked configuration, the list of clips, and the functions that name files."""
 
-import csv
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
-# Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the house.
+# Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the project.
 HOME = Path(workflow.basedir)
 os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv("PYTHONPATH")])))
 sys.path.insert(0, str(HOME))
 
+from metrics.transcripts import find_transcripts
 from metrics.weights import asking
-from models.registry import SYSTEMS, system
-from toolkit import devices
-from toolkit.batches import deal
-from toolkit.clips import ClipRow, read_clips
+from models.configuration import read_configuration
+from models.registry import SYSTEMS, get_system
+from models.speech.registry import KINDS, SpeechKind
+from models.speech.supplied import supplied_files
+from toolkit.batches import Batches
+from toolkit.clips import dub_rows, read_clips
 from toolkit.errors import InputError
-from toolkit.files import safe_name
-from toolkit.settings import complete, read_schema
-
-
-def checked(settings: dict) -> dict:
-    """The configuration with its defaults, each system's block judged by the schema in that system's own folder."""
-    schema = read_schema(HOME / "config.schema.yaml")
-    for name in SYSTEMS:
-        schema["properties"][name] = read_schema(system(name).folder / "options.schema.yaml")
-    settings = complete(settings, schema)
-    for name in settings["systems"]:
-        system(name)
-    return settings
-
-
-def listed_clips() -> dict[str, ClipRow]:
-    """The clips of the configuration, by name. A path that is not here may be one of the tables that ship with Talkflow."""
-    source = Path("demo/clips.tsv" if config["clips"] == "demo" else config["clips"])
-    shipped = HOME / source
-    return {row.clip: row for row in read_clips(shipped if shipped.exists() and not source.exists() else source)}
-
-
-def dub_sources(kind: str, taken: set[str]) -> dict[str, ClipRow]:
-    """Pictures or speech that are named for dubbing alone."""
-    for name in config["dub"][kind]:
-        if name != safe_name(name) or name in taken:
-            raise InputError(
-                f"dub.{kind}.{name}", "is no safe file name, or is taken", f"Call it {safe_name(name)}_{kind}"
-            )
-    return {name: ClipRow(name, path) for name, path in config["dub"][kind].items()}
-
+from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
+from toolkit.talker.table import read_talker
 
 try:
-    config = checked(config)
-    CLIPS = listed_clips()
-    PICTURES = dub_sources("pictures", set(CLIPS))
-    SPEECH = dub_sources("speech", set(CLIPS) | set(PICTURES))
+    config = read_configuration(config, HOME / "config.schema.yaml")
+    CLIPS = {row.clip: row for row in read_clips(config["clips"], HOME)}
+    PICTURES = dub_rows("pictures", config["dub"]["pictures"], CLIPS)
+    SPEECH = dub_rows("speech", config["dub"]["speech"], CLIPS | PICTURES)
 except InputError as error:
     raise WorkflowError(str(error))
 
 SOURCES = SPEECH | PICTURES | CLIPS
+DUBBED = [Pair(video, audio, "dubbed") for video in PICTURES for audio in SPEECH]
 
 # Never two dashes in a row: they part a pair's video from its audio.
 NAME = r"[\w.]+(?:-[\w.]+)*"
@@ -68,32 +43,36 @@ wildcard_constraints:
     audio=NAME,
     system="|".join(["ground_truth", *SYSTEMS]),
     stage=r"\w+",
-    batch=rf"(?:own|crossed|dubbed)-\d+|{NAME}--{NAME}",
-    encoder="mel|mfcc|hubert|wav2vec2|whisper",
+    batch=rf"(?:self|crossed|dubbed)-\d+|{NAME}--{NAME}",
+    entry=r"\w+",
+    network=r"\w+",
 
 
-# Here without a GPU a network takes the cores that this run may use. With one, here or on a cluster, its job needs a single
-# core beside it, and training some more whose processes decode pictures.
-ON_CPU = bool(workflow.cores) and not devices.gpus()
-NETWORK_THREADS = workflow.cores if ON_CPU else 1
-TRAINING_THREADS = workflow.cores if ON_CPU else 1 + config["training"]["workers"]
+def network_threads(least: int, cluster: int) -> int:
+    """Cores of a job that runs a network: what the configuration says, else its share of the run's cores for each of the
+    run's GPUs. A run on a cluster has no cores: it asks for `cluster` of them, and the job sees those that it got."""
+    cores = workflow.resource_settings.cores  # `workflow.cores` fails where there are none
+    if workflow.remote_exec:
+        return cores
+    gpus = workflow.global_resources.get("gpu")
+    return config["threads"] or (max(cores // (gpus.value if gpus else 1), least) if cores else cluster)
 
 
-def talker(wildcards, column: str) -> str:
-    """What demo/talkers.tsv says of a synthetic talker: its `speech`, `look` or `seed`."""
-    with open(HOME / "demo/talkers.tsv", encoding="utf-8") as lines:
-        rows = {row["clip"]: row for row in csv.DictReader(lines, delimiter="\t")}
-    if wildcards.clip not in rows:
-        raise InputError(f"results/demo/{wildcards.clip}.mp4", "is no talker of the demo", "See demo/talkers.tsv")
-    return rows[wildcards.clip][column]
+# A training on GPUs has processes of its own that decode pictures.
+TRAINING_PROCESSES = 1 + config["training"]["workers"]
+NETWORK_THREADS = network_threads(least=1, cluster=4)
+TRAINING_THREADS = network_threads(least=TRAINING_PROCESSES, cluster=TRAINING_PROCESSES)
+
+
+def demo_talker(wildcards) -> dict[str, str]:
+    """What demo/talkers.tsv says of a synthetic talker: its `speech`, `look` and `seed`."""
+    return read_talker(HOME / "demo/talkers.tsv", wildcards.clip)
 
 
 def source(wildcards) -> str:
     """The user's file behind a clip."""
     if wildcards.clip not in SOURCES:
-        raise InputError(
-            wildcards.clip, "is named nowhere", "Add it to the clips table or to `dub` in the configuration"
-        )
+        raise InputError(wildcards.clip, "is named nowhere", "Add it to the clips table, or to `dub` in config.yaml")
     return SOURCES[wildcards.clip].video
 
 
@@ -102,24 +81,31 @@ def row_value(column: str):
     return lambda wildcards: getattr(SOURCES[wildcards.clip], column)
 
 
-def needs(wildcards) -> list[str]:
+def required_tracks(wildcards) -> list[str]:
     """What a source must hold: a clip both picture and sound, a source for dubbing one of them."""
     if wildcards.clip in CLIPS:
         return ["video", "audio"]
     return ["video"] * (wildcards.clip in PICTURES) + ["audio"] * (wildcards.clip in SPEECH)
 
 
-def listed(kind: str) -> list[str]:
-    """Clips of a split (train, test) or pairs, as the checkpoint found them usable."""
-    path = checkpoints.split_clips.get().output[kind]
-    with open(path, encoding="utf-8") as lines:
-        rows = [line.rstrip("\n").split("\t")[0] for line in lines]
-    return rows[1:] if kind == "pairs" else rows
+def read_split(kind: str) -> list[str]:
+    """Clips of a split (train, test), as the checkpoint found them usable."""
+    return Path(checkpoints.split_clips.get().output[kind]).read_text(encoding="utf-8").split("\n")[:-1]
+
+
+@cache
+def _pairs(path: str) -> list[Pair]:
+    return read_pairs(path)
+
+
+def pairs() -> list[Pair]:
+    """The pairs of usable test clips."""
+    return _pairs(str(checkpoints.split_clips.get().output.pairs))
 
 
 def view(name: str) -> str:
     """The folder of results/ with the pictures that a system works in; the real clips' own are crops."""
-    return "crops" if name == "ground_truth" else system(name).view
+    return "crops" if name == "ground_truth" else get_system(name).view
 
 
 def view_file(suffix: str):
@@ -127,54 +113,66 @@ def view_file(suffix: str):
     return lambda wildcards: f"results/{view(wildcards.system)}/{wildcards.video}.{suffix}"
 
 
-def embeddings_checked() -> list[str]:
-    """What is wrong with embeddings of the user's, for each system that hears them."""
-    heard = [name for name in config["systems"] if config[name].get("speech") == "sda" and config[name]["embeddings"]]
-    return expand("results/inspected/embeddings/{system}.json", system=heard)
+def speech_entries() -> list[str]:
+    """The entries of `speech:` that the systems name."""
+    return sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
+
+
+def speech_kind(entry: str) -> SpeechKind:
+    """The kind of an entry of `speech:`."""
+    return KINDS[config["speech"][entry]["kind"]]
+
+
+def speech_source(entry: str, clip: str) -> list[str]:
+    """What an entry's features are made of beside the sound: weights, or the user's own file if there is one."""
+    settings = config["speech"][entry]
+    if "folder" in settings:
+        return supplied_files(settings["folder"], clip)
+    if not speech_kind(entry).has_weights:
+        return []
+    weights = settings["weights"]
+    return [network_weights(settings["kind"]) if weights == "published" else weights]
+
+
+def network_weights(network: str) -> str:
+    """The weights of somebody else's network that a system or an encoder generates with."""
+    return f"results/weights/networks/{network}.safetensors"
+
+
+def supplied_speech_checks() -> list[str]:
+    """What is wrong with features of the user's own, for each entry of them that is in use."""
+    supplied = [entry for entry in speech_entries() if "folder" in config["speech"][entry]]
+    return expand("results/inspected/speech/{entry}.json", entry=supplied)
 
 
 def training_files(pattern: str):
     """An input function: one file per training clip."""
-    return lambda wildcards: expand(pattern, clip=listed("train"))
+    return lambda wildcards: expand(pattern, clip=read_split("train"))
 
 
 def prepared(wildcards) -> list[str]:
     """Every listed clip through landmarks, views and features, and the splits. An unusable clip fails here, by its own name."""
-    encoders = sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
+    inputs = {kind for name in config["systems"] for kind in get_system(name).inputs}
     return [
         *expand("results/{view}/{clip}.mp4", view=sorted({"crops", *map(view, config["systems"])}), clip=CLIPS),
-        *expand("results/features/{encoder}/{clip}.npy", encoder=encoders, clip=CLIPS),
+        *expand("results/{kind}/{clip}.npz", kind=sorted(inputs), clip=CLIPS),
+        *expand("results/features/{entry}/{clip}.npy", entry=speech_entries(), clip=CLIPS),
         "results/splits/pairs.tsv",
     ]
 
 
 def stage_weights(name: str, stage: str) -> str:
-    """Where a stage's weights come from: our own training, the published file, or the user's folder."""
+    """Where a stage's weights come from: our own training, the published file, or a folder of the user's; `weights` says
+    so for the whole system, or by stage."""
     folders = {"trained": f"results/models/{name}", "published": f"results/weights/{name}"}
     choice = config[name]["weights"]
+    choice = choice if isinstance(choice, str) else choice.get(stage, "trained")
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
 
 
-def encoder_weights(name: str) -> list[str]:
-    """The weights of a system's own speech encoder; none where the user brings embeddings."""
-    choice = config[name]["audio_encoder"]
-    path = f"results/weights/{name}/audio_encoder.safetensors" if choice == "published" else choice
-    return [] if config[name]["embeddings"] else [path]
-
-
-def own_embeddings(name: str, clip: str) -> list[str]:
-    """The user's embeddings of a clip; none where there is no such file, or none are given."""
-    folder = config[name]["embeddings"]
-    try:
-        return [str(system(name).part("speech").find_supplied(folder, clip))] if folder else []
-    except InputError:
-        return []
-
-
-def sampling(name: str, *others: str) -> dict:
-    """How a system samples, without the number of clips that it draws at once, which changes no picture, and without `others`."""
-    apart = {"clips_at_once", *others}
-    return {option: value for option, value in config[name]["sampling"].items() if option not in apart}
+def given(path: str | None) -> list[str]:
+    """A file that the configuration may name, as a rule's input."""
+    return [path] if path else []
 
 
 def placed_by_hand(wildcards=None) -> list[str]:
@@ -187,88 +185,82 @@ METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=con
 SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
 
 
-def drawing(name: str) -> dict:
-    """What decides where a system's picture goes in the frame: how it samples, and its preset if it has any."""
-    return {"preset": config[name].get("preset"), **sampling(name)}
+@cache
+def _batches(name: str, kind: str, table: str) -> Batches:
+    names = [pair.name for pair in (read_pairs(table) if table else DUBBED) if pair.kind == kind]
+    return Batches(names, get_system(name).pairs_at_once(config[name]["sampling"]), prefix=f"{kind}-")
 
 
-def batches(name: str, kind: str) -> dict[str, str]:
-    """The batch of every pair whose picture and speech are of one clip (`own`) or two (`crossed`), or only `dubbed`.
-
-    Only these last are known before the clips have been inspected.
-    """
-    pairs = expand("{video}--{audio}", video=PICTURES, audio=SPEECH)
-    if kind != "dubbed":
-        pairs = [pair for pair in listed("pairs") if (len(set(pair.split("--"))) == 1) == (kind == "own")]
-    dealt = deal(pairs, config[name]["sampling"]["clips_at_once"])
-    return {pair: f"{kind}-{number}" for pair, number in dealt.items()}
+def batches(name: str, kind: str) -> Batches:
+    """The batches in which a system samples a kind of pairs. Only those to be `dubbed` are known before the clips have
+    been inspected."""
+    return _batches(name, kind, "" if kind == "dubbed" else str(checkpoints.split_clips.get().output.pairs))
 
 
 def batch_of(name: str, video: str, audio: str) -> str:
-    """The batch in which a system draws a pair; one that is in no list is a batch of its own, of the same name."""
-    pair = f"{video}--{audio}"
-    if video in CLIPS and audio in CLIPS:
-        return batches(name, "own" if video == audio else "crossed").get(pair, pair)
-    return batches(name, "dubbed").get(pair, pair)
-
-
-def members(name: str, batch: str) -> list[tuple[str, str]]:
-    """The pairs (video, audio) of a batch."""
-    if "--" in batch:
-        pairs = [batch]
-    else:
-        pairs = [pair for pair, other in batches(name, batch.partition("-")[0]).items() if other == batch]
-    return [tuple(pair.split("--")) for pair in pairs]
+    """The batch of a pair; one that is in no list is a batch of its own, of the same name."""
+    kind = pair_of(video, audio).kind if video in CLIPS and audio in CLIPS else "dubbed"
+    return batches(name, kind).batch_of(pair_name(video, audio))
 
 
 def pair_files(name: str, pattern: str):
     """An input function: one file for each pair of a batch, {video} and {audio} filled in."""
-    return lambda wildcards: [
-        pattern.format(video=video, audio=audio) for video, audio in members(name, wildcards.batch)
-    ]
+
+    def files(wildcards) -> list[str]:
+        batch = wildcards.batch
+        names = [batch] if SEPARATOR in batch else batches(name, batch.partition("-")[0]).names_of(batch)
+        return [pattern.format(video=video, audio=audio) for video, audio in map(split_pair, names)]
+
+    return files
+
+
+def sample_masks(wildcards) -> list[str]:
+    """The masks of a sample, where the system brings them."""
+    brings = get_system(wildcards.system).brings_masks
+    return expand("results/samples/{system}/{video}--{audio}.mask.mkv", **wildcards) if brings else []
 
 
 def trained(wildcards) -> list[str]:
     """The weights of every stage that this configuration trains or fetches."""
-    return [stage_weights(name, stage) for name in config["systems"] for stage in system(name).stages]
+    return [stage_weights(name, stage) for name in config["systems"] for stage in get_system(name).stages]
 
 
 def videos(wildcards) -> list[str]:
     """The deliverable of every system and pair."""
-    return expand("results/videos/{system}/{pair}.mp4", system=config["systems"], pair=listed("pairs"))
+    return expand("results/videos/{system}/{pair.name}.mp4", system=config["systems"], pair=pairs())
 
 
 def scores(wildcards) -> list[str]:
     """Every system's scores on every pair, and what the real clips themselves score."""
-    pairs = listed("pairs")
-    own = [pair for pair in pairs if len(set(pair.split("--"))) == 1]
+    own_speech = [pair for pair in pairs() if pair.kind == "self"]
     return [
-        *expand("results/scores/ground_truth/{pair}.json", pair=own),
-        *expand("results/scores/{system}/{pair}.json", system=config["systems"], pair=pairs),
+        *expand("results/scores/ground_truth/{pair.name}.json", pair=own_speech),
+        *expand("results/scores/{system}/{pair.name}.json", system=config["systems"], pair=pairs()),
     ]
 
 
 def weight_records(wildcards) -> list[str]:
     """The records of all weights that generate, but for those in a folder of the user's, which has none."""
-    own = [path for name in config["systems"] if config[name].get("speech") == "sda" for path in encoder_weights(name)]
-    return [str(Path(path).with_suffix(".json")) for path in trained(wildcards) + own if path.startswith("results/")]
+    encoders = [entry for entry in speech_entries() if speech_kind(entry).has_weights]
+    weights = trained(wildcards) + [path for entry in encoders for path in speech_source(entry, clip="")]
+    return [str(Path(path).with_suffix(".json")) for path in weights if path.startswith("results/")]
 
 
-def hearing() -> dict[str, str]:
-    """The models that hear speech, by the encoder's name."""
-    named = {config[name].get("speech") for name in config["systems"]}
-    return {name: about["model"] for name, about in config["speech"].items() if name in named}
+def speech_models() -> dict[str, str]:
+    """The models of the speech entries in use, by the entry's name."""
+    entries = {entry: config["speech"][entry] for entry in speech_entries()}
+    return {entry: settings["model"] for entry, settings in entries.items() if "model" in settings}
 
 
 def papers(wildcards) -> list[Path]:
     """The figures that papers report of the systems."""
-    return [path for name in config["systems"] if (path := system(name).folder / "paper.yaml").is_file()]
+    return [path for name in config["systems"] if (path := get_system(name).folder / "paper.yaml").is_file()]
 
 
 def dubbed(wildcards) -> list[str]:
-    """Every picture with every speech that the configuration names for dubbing, by every system that listens."""
-    listening = [name for name in config["systems"] if system(name).stages]
-    return expand("results/dub/{system}/{video}--{audio}.mp4", system=listening, video=PICTURES, audio=SPEECH)
+    """Every picture with every speech that the configuration names for dubbing, by every system that learns."""
+    trained_systems = [name for name in config["systems"] if get_system(name).stages]
+    return expand("results/dub/{system}/{pair.name}.mp4", system=trained_systems, pair=DUBBED)
 
 
 def sample_video(wildcards) -> str:
@@ -286,17 +278,4 @@ def opening(name: str) -> str:
 
 def transcripts(wildcards) -> list[str]:
     """What is said in a pair's speech and what a lip reader has read from its picture, where the user has both."""
-    folder = config["metrics"]["transcripts"]
-    if folder is None:
-        return []
-    pair = f"{wildcards.system}/{wildcards.video}--{wildcards.audio}"
-    said, read = ([Path(folder, name + suffix) for suffix in (".json", ".txt")] for name in (wildcards.audio, pair))
-    found = [next((str(path) for path in paths if path.exists()), None) for paths in (said, read)]
-    return found if all(found) else []
-
-
-def players(sources: list[str], videos: list[str]) -> list[dict]:
-    """What stands side by side in the report: for each pair its source, then every system's video."""
-    made = [{"pair": Path(path).stem, "system": Path(path).parent.name, "path": path} for path in videos]
-    pairs = dict.fromkeys(video["pair"] for video in made)
-    return [{"pair": pair, "system": "source", "path": path} for pair, path in zip(pairs, sources)] + made
+    return find_transcripts(config["metrics"]["transcripts"], **wildcards)

@@ -3,8 +3,8 @@
 
 rule render_talker:
     input:
-        speech=lambda wildcards: HOME / f"demo/speech/{talker(wildcards, 'speech')}.flac",
-        track=lambda wildcards: HOME / f"demo/speech/{talker(wildcards, 'speech')}.json",
+        speech=lambda wildcards: HOME / f"demo/speech/{demo_talker(wildcards)['speech']}.flac",
+        track=lambda wildcards: HOME / f"demo/speech/{demo_talker(wildcards)['speech']}.json",
     output:
         video="results/demo/{clip}.mp4",
         truth="results/demo/{clip}.json",
@@ -19,7 +19,7 @@ rule render_talker:
         mem_mb=1500,
     params:
         clip="{clip}",
-        look=lambda wildcards: talker(wildcards, "look"),
-        seed=lambda wildcards: int(talker(wildcards, "seed")),
+        look=lambda wildcards: demo_talker(wildcards)["look"],
+        seed=lambda wildcards: int(demo_talker(wildcards)["seed"]),
     script:
         "../workflow_scripts/render_talker.py"

@@ -1,10 +1,11 @@
-"""DiffDub: train the renderer, write down the lips it sees, train the sequence generator on them, draw dubbed faces."""
+"""DiffDub: train the renderer, encode the lips of every frame, train the sequence generator on these latents, sample dubbed faces."""
 
 
 rule train_diffdub_renderer:
     input:
-        crops=training_files("results/crops/{clip}.mp4"),
-        transforms=training_files("results/crops/{clip}.npz"),
+        view=training_files("results/crops/{clip}.mp4"),
+        transform=training_files("results/crops/{clip}.npz"),
+        initial=given(config["diffdub"]["training"]["renderer"].get("initial")),
     output:
         weights="results/models/diffdub/renderer.safetensors",
         record="results/models/diffdub/renderer.json",
@@ -20,6 +21,7 @@ rule train_diffdub_renderer:
         gpu=config["training"]["gpus"],
         runtime=2880,
     params:
+        checkpoints="results/checkpoints/diffdub/renderer",
         system="diffdub",
         stage="renderer",
         preset=config["diffdub"]["preset"],
@@ -31,11 +33,11 @@ rule train_diffdub_renderer:
 
 rule encode_diffdub_latents:
     input:
-        crops=training_files("results/crops/{clip}.mp4"),
-        transforms=training_files("results/crops/{clip}.npz"),
+        view=training_files("results/crops/{clip}.mp4"),
+        transform=training_files("results/crops/{clip}.npz"),
         weights=[stage_weights("diffdub", "renderer")],
     output:
-        latents="results/latents/diffdub.safetensors",
+        latents=directory("results/latents/diffdub"),
     log:
         "results/logs/encode_diffdub_latents.log",
     benchmark:
@@ -55,10 +57,11 @@ rule encode_diffdub_latents:
 
 rule train_diffdub_sequence:
     input:
-        crops=training_files("results/crops/{clip}.mp4"),
-        transforms=training_files("results/crops/{clip}.npz"),
+        view=training_files("results/crops/{clip}.mp4"),
+        transform=training_files("results/crops/{clip}.npz"),
         speech=training_files(f"results/features/{config['diffdub']['speech']}/{{clip}}.npy"),
-        latents="results/latents/diffdub.safetensors",
+        latents="results/latents/diffdub",
+        initial=given(config["diffdub"]["training"]["sequence"].get("initial")),
     output:
         weights="results/models/diffdub/sequence.safetensors",
         record="results/models/diffdub/sequence.json",
@@ -74,6 +77,7 @@ rule train_diffdub_sequence:
         gpu=config["training"]["gpus"],
         runtime=2880,
     params:
+        checkpoints="results/checkpoints/diffdub/sequence",
         system="diffdub",
         stage="sequence",
         preset=config["diffdub"]["preset"],
@@ -85,11 +89,11 @@ rule train_diffdub_sequence:
 
 rule sample_diffdub:
     input:
-        crop="results/crops/{video}.mp4",
+        view="results/crops/{video}.mp4",
         transform="results/crops/{video}.npz",
         audio="results/audio/{audio}.wav",
         speech=f"results/features/{config['diffdub']['speech']}/{{audio}}.npy",
-        weights=[stage_weights("diffdub", stage) for stage in system("diffdub").stages],
+        weights=[stage_weights("diffdub", stage) for stage in get_system("diffdub").stages],
     output:
         sample="results/samples/diffdub/{video}--{audio}.mp4",
     log:
@@ -105,7 +109,7 @@ rule sample_diffdub:
     params:
         system="diffdub",
         preset=config["diffdub"]["preset"],
-        options=config["diffdub"]["sampling"],
+        options=get_system("diffdub").picture_options(config["diffdub"]["sampling"]),
         seed=config["seed"],
     script:
         "../workflow_scripts/sample.py"

@@ -30,7 +30,7 @@ rule crop_faces:
         video="results/clips/{clip}.mp4",
         landmarks="results/landmarks/{clip}.npz",
     output:
-        crop="results/crops/{clip}.mp4",
+        view="results/crops/{clip}.mp4",
         transform="results/crops/{clip}.npz",
     log:
         "results/logs/crop_faces/{clip}.log",
@@ -53,7 +53,7 @@ rule align_faces:
         video="results/clips/{clip}.mp4",
         landmarks="results/landmarks/{clip}.npz",
     output:
-        aligned="results/aligned/{clip}.mp4",
+        view="results/aligned/{clip}.mp4",
         transform="results/aligned/{clip}.npz",
     log:
         "results/logs/align_faces/{clip}.log",

@@ -20,7 +20,7 @@ rule inspect_clip:
         clip="{clip}",
         start=row_value("start"),
         end=row_value("end"),
-        needs=needs,
+        needs=required_tracks,
         max_missing=config["inspection"]["max_missing"],
     script:
         "../workflow_scripts/inspect_clip.py"

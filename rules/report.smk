@@ -7,11 +7,11 @@ rule build_report:
         summary="results/summary.csv",
         scores=scores,
         videos=videos,
-        sources=lambda wildcards: [f"results/clips/{pair.split('--')[0]}.mp4" for pair in listed("pairs")],
-        sounds=lambda wildcards: sorted({f"results/audio/{pair.split('--')[1]}.wav" for pair in listed("pairs")}),
+        sources=lambda wildcards: expand("results/clips/{pair.video}.mp4", pair=pairs()),
+        sounds=lambda wildcards: expand("results/audio/{audio}.wav", audio=sorted({pair.audio for pair in pairs()})),
         weights=weight_records,
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
-        embeddings=embeddings_checked(),
+        speech=supplied_speech_checks(),
     output:
         report=report("results/report.html", caption="../docs/report/page.rst", category="Page"),
         plots=report(
@@ -31,10 +31,9 @@ rule build_report:
     resources:
         mem_mb=2000,
     params:
-        videos=lambda wildcards, input: players(input.sources, input.videos),
-        encoders=hearing(),
+        encoders=speech_models(),
         benchmarks="results/benchmarks",
-        baselines=[name for name in config["systems"] if not system(name).stages],
+        baselines=[name for name in config["systems"] if not get_system(name).stages],
         max_players=config["report"]["max_players"],
     script:
         "../workflow_scripts/build_report.py"

@@ -4,9 +4,9 @@
 rule score_pair:
     input:
         sample=sample_video,
-        reference=view_file("mp4"),
-        view=view_file("npz"),
-        crop="results/crops/{video}.npz",
+        view=view_file("mp4"),
+        transform=view_file("npz"),
+        crop_transform="results/crops/{video}.npz",
         sound="results/audio/{audio}.wav",
         speech_opening=lambda wildcards: opening(wildcards.audio),
         video_opening=lambda wildcards: opening(wildcards.video),

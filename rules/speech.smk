@@ -1,28 +1,48 @@
-"""What the speech sounds like, 50 times a second."""
+"""Speech features, by the entries of `speech:` in the configuration."""
+
+
+# Before who trains and who is tested is decided, so that a bad file of the user's stops no other clip.
+rule check_supplied_speech:
+    input:
+        verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
+        supplied=lambda wildcards: [path for clip in CLIPS for path in speech_source(wildcards.entry, clip)],
+    output:
+        wrong="results/inspected/speech/{entry}.json",
+    log:
+        "results/logs/check_supplied_speech/{entry}.log",
+    benchmark:
+        "results/benchmarks/check_supplied_speech/{entry}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        folder=lambda wildcards: config["speech"][wildcards.entry]["folder"],
+        rate=lambda wildcards: config["speech"][wildcards.entry]["rate"],
+        spans={row.clip: (row.start, row.end) for row in CLIPS.values()},
+    script:
+        "../workflow_scripts/check_supplied_speech.py"
 
 
 rule extract_features:
     input:
         audio="results/audio/{clip}.wav",
+        source=lambda wildcards: speech_source(wildcards.entry, wildcards.clip),
     output:
-        features="results/features/{encoder}/{clip}.npy",
-        info="results/features/{encoder}/{clip}.json",
+        features="results/features/{entry}/{clip}.npy",
+        info="results/features/{entry}/{clip}.json",
     log:
-        "results/logs/extract_features/{encoder}/{clip}.log",
+        "results/logs/extract_features/{entry}/{clip}.log",
     benchmark:
-        "results/benchmarks/extract_features/{encoder}/{clip}.tsv"
+        "results/benchmarks/extract_features/{entry}/{clip}.tsv"
     conda:
         "../envs/speech.yaml"
-    threads: lambda wildcards: 1 if wildcards.encoder in ("mel", "mfcc") else NETWORK_THREADS
+    threads: lambda wildcards: NETWORK_THREADS if speech_kind(wildcards.entry).is_network else 1
     resources:
-        mem_mb=lambda wildcards: 1000 if wildcards.encoder in ("mel", "mfcc") else 6000,
-        gpu=lambda wildcards: int(wildcards.encoder not in ("mel", "mfcc")),
+        mem_mb=lambda wildcards: 6000 if speech_kind(wildcards.entry).is_network else 1000,
+        gpu=lambda wildcards: int(speech_kind(wildcards.entry).is_network),
     params:
-        encoder="{encoder}",
-        model=lambda wildcards: config["speech"].get(wildcards.encoder, {}).get("model"),
-        layer=lambda wildcards: config["speech"].get(wildcards.encoder, {}).get("layer"),
-        download=config["speech"]["download"],
-        window=config["speech"]["window"],
-        dtype=config["speech"]["dtype"],
+        entry=lambda wildcards: config["speech"][wildcards.entry],
     script:
         "../workflow_scripts/extract_features.py"

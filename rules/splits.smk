@@ -4,7 +4,7 @@
 checkpoint split_clips:
     input:
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
-        embeddings=embeddings_checked(),
+        speech=supplied_speech_checks(),
     output:
         train="results/splits/train.txt",
         test="results/splits/test.txt",

@@ -3,7 +3,7 @@
 
 rule sample_still:
     input:
-        crop="results/crops/{video}.mp4",
+        view="results/crops/{video}.mp4",
         transform="results/crops/{video}.npz",
         audio="results/audio/{audio}.wav",
     output:
@@ -19,7 +19,7 @@ rule sample_still:
         mem_mb=1000,
     params:
         system="still",
-        options=config["still"]["sampling"],
+        options=get_system("still").picture_options(config["still"]["sampling"]),
         seed=config["seed"],
     script:
         "../workflow_scripts/sample.py"

@@ -4,8 +4,9 @@
 rule mux_video:
     input:
         clip="results/clips/{video}.mp4",
-        view=view_file("npz"),
+        transform=view_file("npz"),
         sample="results/samples/{system}/{video}--{audio}.mp4",
+        masks=sample_masks,
         audio="results/audio/{audio}.wav",
     output:
         video="results/videos/{system}/{video}--{audio}.mp4",
@@ -20,7 +21,8 @@ rule mux_video:
         mem_mb=2000,
     params:
         system="{system}",
-        options=lambda wildcards: drawing(wildcards.system),
+        preset=lambda wildcards: config[wildcards.system].get("preset"),
+        options=lambda wildcards: get_system(wildcards.system).mux_options(config[wildcards.system]["sampling"]),
         when_speech_ends=config["videos"]["when_speech_ends"],
     script:
         "../workflow_scripts/mux_video.py"

@@ -3,6 +3,7 @@
 
 localrules:
     fetch_weights,
+    fetch_network,
     fetch_metric_weights,
 
 
@@ -27,13 +28,36 @@ rule fetch_weights:
         "../workflow_scripts/fetch_weights.py"
 
 
-# Weights that are not to be had are no failure: the record says why, and the metric is left out. One job for all networks,
-# since mostly there is nothing to do. Where a server could not be reached, a later run asks again once it answers.
+# Other people's networks that a system generates with: without them there is no sample, so this job may fail.
+rule fetch_network:
+    output:
+        weights="results/weights/networks/{network}.safetensors",
+        record="results/weights/networks/{network}.json",
+    log:
+        "results/logs/fetch_network/{network}.log",
+    benchmark:
+        "results/benchmarks/fetch_network/{network}.tsv"
+    conda:
+        "../envs/learning.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        network="{network}",
+        folder="weights/networks",
+        download=config["metrics"]["download"],
+    script:
+        "../workflow_scripts/fetch_network.py"
+
+
+# A metric network that cannot be had does not stop the run: its record gives the reason, and its metrics are left out. One
+# job for all, since mostly there is nothing to do. The next run tries a server again that could not be reached.
 rule fetch_metric_weights:
     input:
         placed=placed_by_hand,
     output:
         records=METRIC_WEIGHTS,
+        weights=[record.replace(".json", ".safetensors") for record in METRIC_WEIGHTS],
     log:
         "results/logs/fetch_metric_weights.log",
     benchmark:

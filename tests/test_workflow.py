@@ -248,7 +248,7 @@ def test_a_killed_batch_keeps_the_clips_that_it_had_finished(demo_copy, tmp_path
         assert time.monotonic() < deadline
         time.sleep(0.1)
     kept = drawn.stat()
-    os.kill(process(folder, "draw_batch.py"), signal.SIGKILL)
+    os.kill(process(folder, "sample_batch.py"), signal.SIGKILL)
     assert running.wait(timeout=60) != 0
     again = snakemake(folder, *targets)
     assert again.returncode == 0, again.stderr[-3000:]

@@ -1,6 +1,7 @@
 """The user's list of clips: a table, a folder of videos, or the built-in demo."""
 
 import csv
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -31,9 +32,13 @@ class ClipRow:
         return asdict(self)
 
 
-def read_clips(source: str | Path) -> list[ClipRow]:
-    """Rows of a TSV file, or one row per video of a folder (named by its stem, made safe for paths)."""
-    source = Path(source)
+def read_clips(source: str | Path, shipped: str | Path = ".") -> list[ClipRow]:
+    """Rows of a TSV file, or one row per video of a folder (named by its stem, made safe for paths).
+
+    `demo` is the table of the demo; a path that is not here may be one of the tables in the folder `shipped`.
+    """
+    source = Path("demo/clips.tsv" if source == "demo" else source)
+    source = source if source.exists() or not Path(shipped, source).exists() else Path(shipped, source)
     if source.is_dir():
         rows = _folder(source)
     elif source.is_file():
@@ -108,3 +113,13 @@ def _seconds(where: str, column: str, text: str) -> float | None:
     if not 0 <= seconds < float("inf"):
         raise InputError(where, f"{column} is {text!r}", "Give seconds, for example 12.5")
     return seconds
+
+
+def dub_rows(kind: str, paths: Mapping[str, str], taken: Collection[str]) -> dict[str, ClipRow]:
+    """Pictures or speech (`kind`) that are named for dubbing alone, by name; InputError for a name that is no safe file
+    name or is taken."""
+    for name in paths:
+        if name != safe_name(name) or name in taken:
+            remedy = f"Call it {safe_name(name)}_{kind}"
+            raise InputError(f"dub.{kind}.{name}", "is no safe file name, or is taken", remedy)
+    return {name: ClipRow(name, path) for name, path in paths.items()}

@@ -49,5 +49,7 @@ def _explained(error) -> InputError:
         nearest = difflib.get_close_matches(str(unknown), known, n=1, cutoff=0.5)
         hint = f"Did you mean '{nearest[0]}'?" if nearest else f"Known here: {', '.join(known)}"
         return InputError(subject, f"unknown key '{unknown}'", hint)
+    if error.validator == "not":  # a schema keeps an old option in this way, with the new form as its description
+        return InputError(subject, "this option has moved", error.schema["description"])
     description = error.schema.get("description", "See the comments in config.yaml")
     return InputError(subject, error.message, f"It means: {description}")

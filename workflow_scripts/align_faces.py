@@ -76,7 +76,7 @@ if __name__ == "__main__":
         align_faces(
             snakemake.input.video,
             snakemake.input.landmarks,
-            snakemake.output.aligned,
+            snakemake.output.view,
             snakemake.output.transform,
             **snakemake.params,
         )

@@ -20,7 +20,7 @@ def build_report(
     plots: str,
     *,
     videos: Sequence[dict],
-    embeddings: Sequence[str] = (),
+    speech: Sequence[str] = (),
     sounds: Sequence[str] = (),
     weights: Sequence[str] = (),
     encoders: Mapping[str, str] | None = None,
@@ -41,7 +41,7 @@ def build_report(
         read_summary(summary_csv),
         [read_json(path) for path in scores],
         videos,
-        _verdicts(verdicts, embeddings),
+        _verdicts(verdicts, speech),
         sounds={Path(path).stem: Path(path) for path in sounds},
         weights=[read_json(path) for path in weights],
         encoders=encoders,
@@ -54,10 +54,19 @@ def build_report(
         write_text(Path(plots) / f"{name}.svg", plot)
 
 
-def _verdicts(paths: Sequence[str], embeddings: Sequence[str]) -> list[dict]:
-    """The verdicts on all clips; one whose embeddings are of no use cannot be used either."""
-    wrong = {clip: error | {"usable": False} for path in embeddings for clip, error in read_json(path).items()}
+def _verdicts(paths: Sequence[str], speech: Sequence[str]) -> list[dict]:
+    """The verdicts on all clips; one whose own speech features are of no use cannot be used either."""
+    wrong = {clip: error | {"usable": False} for path in speech for clip, error in read_json(path).items()}
     return [verdict | wrong.get(verdict["clip"], {}) for verdict in map(read_json, paths)]
+
+
+def players(sources: Sequence[str], videos: Sequence[str]) -> list[dict]:
+    """What stands side by side in the report: for each pair its source, then every system's video."""
+    sampled = [{"pair": Path(path).stem, "system": Path(path).parent.name, "path": path} for path in videos]
+    pairs = dict.fromkeys(video["pair"] for video in sampled)
+    return [
+        {"pair": pair, "system": "source", "path": path} for pair, path in zip(pairs, sources, strict=True)
+    ] + sampled
 
 
 if __name__ == "__main__":
@@ -69,7 +78,8 @@ if __name__ == "__main__":
             snakemake.input.verdicts,
             snakemake.output.report,
             snakemake.output.plots,
-            embeddings=snakemake.input.embeddings,
+            videos=players(snakemake.input.sources, snakemake.input.videos),
+            speech=snakemake.input.speech,
             sounds=snakemake.input.sounds,
             weights=snakemake.input.weights,
             **snakemake.params,

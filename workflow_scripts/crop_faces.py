@@ -47,7 +47,7 @@ if __name__ == "__main__":
         crop_faces(
             snakemake.input.video,
             snakemake.input.landmarks,
-            snakemake.output.crop,
+            snakemake.output.view,
             snakemake.output.transform,
             **snakemake.params,
         )

@@ -1,43 +1,38 @@
-"""Write down what a system's trained encoder sees in every frame of the training clips.
+"""Encode every frame of the training clips with a system's trained encoder.
 
-A later stage learns to make these latents from speech. They fit into one file for all clips: a tensor (T, latent) for
-each clip, under its name.
+A later stage learns from these latents: a file for each clip, a table of tensors whose rows are the clip's frames.
 """
 
 from pathlib import Path
 
 from tqdm import tqdm
 
-from models.registry import system as find_system
-from models.system import Clip
+from models.registry import get_system
+from models.system import Clip, clips_from, weights_from
 from toolkit import devices
 from toolkit.files import whole
 from toolkit.log import job_log
 
 
 def encode_latents(
-    clips: list[Clip], latents: str | Path, *, system: str, preset: str, weights: dict[str, Path]
+    clips: list[Clip], folder: str | Path, *, system: str, preset: str, weights: dict[str, Path]
 ) -> None:
-    """Write `latents` (.safetensors). `weights` are those of the stages trained so far, by stage."""
+    """Write `folder/{clip}.safetensors`. `weights` are those of the stages trained so far, by stage."""
     with devices.lease():
         from safetensors.torch import save_file
 
         device = devices.device()
-        encoding = find_system(system).part("encoding")
-        tensors = {
-            clip.name: encoding.encode(weights, preset, clip, device)
-            for clip in tqdm(clips, desc="lip latents", unit="clip", mininterval=5)
-        }
-        with whole(latents) as partial:
-            save_file(tensors, partial)
+        encoding = get_system(system).part("encoding")
+        for clip in tqdm(clips, desc="latents", unit="clip", mininterval=5):
+            with whole(Path(folder) / f"{clip.name}.safetensors") as partial:
+                save_file(encoding.encode(weights, preset, clip, device), partial)
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        pairs = zip(snakemake.input.crops, snakemake.input.transforms, strict=True)
         encode_latents(
-            [Clip(Path(crop).stem, Path(crop), Path(transform)) for crop, transform in pairs],
+            clips_from(snakemake.input),
             snakemake.output.latents,
-            weights={Path(path).stem: Path(path) for path in snakemake.input.weights},
-            **dict(snakemake.params.items()),
+            weights=weights_from(snakemake.input),
+            **snakemake.params,
         )

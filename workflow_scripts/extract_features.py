@@ -1,60 +1,53 @@
-"""What the speech sounds like, 50 times a second: mel and cepstra from signal processing, or hidden states.
+"""Speech features by an entry of the configuration: signal processing, a network's hidden states, or the user's own files.
 
-Feature frame 2i is centred on video frame i. The array is written block by block, so that an hour of speech takes no
-more memory than a minute.
+Two rows (50 a second) or one (25) belong to each video frame, the first axis is time. The array is written block by block,
+so that an hour of speech takes no more memory than a minute.
 """
 
+from contextlib import nullcontext
 from pathlib import Path
 
+from models.speech.registry import KINDS, rate_of
 from toolkit import devices
 from toolkit.errors import InputError
-from toolkit.files import write_blocks, write_json
+from toolkit.files import read_json, write_blocks, write_json
 from toolkit.log import job_log
-from toolkit.speech import HOP, Recording, log_mel_blocks, mfcc_blocks, video_frames
-from toolkit.timing import SAMPLE_RATE
-
-FRONT_ENDS = {"mel": log_mel_blocks, "mfcc": mfcc_blocks}
+from toolkit.speech import Recording, video_frames
+from toolkit.timing import FPS, SAMPLES_PER_FRAME
 
 
 def extract_features(
-    audio: str | Path,
-    features: str | Path,
-    info: str | Path,
-    *,
-    encoder: str,
-    model: str | None = None,
-    layer: int | str | None = "all",
-    download: bool = False,
-    window: float = 30.0,
-    dtype: str = "float32",
+    audio: str | Path, features: str | Path, info: str | Path, *, entry: dict, source: str | Path | None = None
 ) -> None:
-    """Write `features` (.npy) and `info` (.json: rate, shape and settings) of a clip of T video frames.
+    """Write `features` (.npy (T * rows a frame, ...)) and `info` (.json: the entry, rate, shape, dtype and, where there is a
+    `source`, its origin) of a clip of T video frames.
 
-    The shape is (2T, 80) for mel, (2T, 39) for mfcc and (2T, layers, width) else.
-    encoder: mel, mfcc, hubert, wav2vec2 or whisper. The other options belong to the last three and to nothing else:
-    model: folder or hub name;  layer: "all" or a hidden layer's number;  download: whether the hub may be asked
-    window: seconds heard at once;  dtype: how they are stored, float32 or float16
+    entry: of `speech:` in the configuration; source: the file of the encoder's weights, or of the user's own features.
+    Raises InputError where the sound holds no video frame, and where the source cannot be used.
     """
-    samples = Recording(audio)
-    if not len(samples):
-        raise InputError(audio, "holds no sound", "Give a longer recording")
-    if encoder in FRONT_ENDS:
-        model = layer = None
-        dtype = "float32"
-        shape = write_blocks(features, FRONT_ENDS[encoder](samples), 2 * video_frames(samples), dtype)
-    else:
-        with devices.lease():
-            from models.speech.encoders import features as hidden_states
-            from models.speech.encoders import load
+    samples, kind = Recording(audio), KINDS[entry["kind"]]
+    if len(samples) < SAMPLES_PER_FRAME:
+        raise InputError(audio, "its sound lasts less than one video frame (0.04 s)", "Give a longer recording")
+    rate, dtype = rate_of(entry), entry.get("dtype", "float32")
+    with devices.lease() if kind.is_network else nullcontext():
+        blocks = kind.module.extract(samples, entry, Path(source) if source else None)
+        shape = write_blocks(features, blocks, video_frames(samples) * rate // FPS, dtype)
+    origin = {"origin": _origin(Path(source))} if source else {}
+    write_json(info, {**entry, **origin, "rate": rate, "shape": shape, "dtype": dtype})
 
-            network = load(encoder, model, download=download, device=devices.device())
-            blocks = hidden_states(network, samples, layer, window)
-            shape = write_blocks(features, blocks, 2 * video_frames(samples), dtype)
-    rate = SAMPLE_RATE // HOP
-    about = {"encoder": encoder, "model": model, "layer": layer, "rate": rate, "shape": shape, "dtype": dtype}
-    write_json(info, about)
+
+def _origin(source: Path) -> str:
+    """Where weights were published, if their record says so, else the file."""
+    record = source.with_suffix(".json")
+    return (read_json(record) if record.is_file() else {}).get("origin", str(source))
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        extract_features(snakemake.input.audio, snakemake.output.features, snakemake.output.info, **snakemake.params)
+        extract_features(
+            snakemake.input.audio,
+            snakemake.output.features,
+            snakemake.output.info,
+            source=next(iter(snakemake.input.source), None),
+            **snakemake.params,
+        )

@@ -12,7 +12,6 @@ from models.checkpoints import write_weights
 from models.perception.checkpoints import PUBLISHED, address, convert
 from models.published import Unreached, convert_published
 from toolkit.errors import InputError
-from toolkit.files import write_json
 from toolkit.log import job_log
 
 logger = logging.getLogger("talkflow")
@@ -21,7 +20,7 @@ logger = logging.getLogger("talkflow")
 def fetch_metric_weights(
     record: str | Path, *, network: str, folder: str | Path, download: bool, asked_again: int = 0
 ) -> None:
-    """Write `record` (.json), and beside it the network's weights (.safetensors) where they are to be had.
+    """Write `record` (.json), and beside it the network's weights (.safetensors): no tensor where they cannot be had.
 
     The record holds `network`, `available`, and either `origin`, `origin_sha256`, `licence` and `sha256`, or `reason` and,
     where there was no connection, the `unreached` address; and `asked_again`, by which the next run knows whether to ask
@@ -30,7 +29,6 @@ def fetch_metric_weights(
     """
     about = {"network": network, "asked_again": asked_again}
     weights = Path(record).with_suffix(".safetensors")
-    weights.unlink(missing_ok=True)  # of an earlier run, which found what this one may not
     try:
         tensors, source = convert_published(
             PUBLISHED[network],
@@ -43,7 +41,7 @@ def fetch_metric_weights(
         expected = download or any(Path(folder, name).is_file() for name in PUBLISHED[network].names)
         logger.log(logging.WARNING if expected else logging.INFO, "%s", error)
         unreached = {"unreached": error.subject} if isinstance(error, Unreached) else {}
-        write_json(record, {**about, "available": False, "reason": str(error), **unreached})
+        write_weights(weights, {}, {**about, "available": False, "reason": str(error), **unreached})
     else:
         write_weights(weights, tensors, {**about, "available": True, **source})
 

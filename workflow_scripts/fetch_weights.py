@@ -8,9 +8,9 @@ beside the download and kept to.
 from functools import partial
 from pathlib import Path
 
-from models import registry
 from models.checkpoints import write_weights
 from models.published import convert_published
+from models.registry import get_system
 from toolkit.errors import InputError
 from toolkit.log import job_log
 
@@ -24,7 +24,7 @@ def fetch_weights(
     Raises InputError when the file cannot be had, when its digest is wrong and when its content is not what the
     network takes.
     """
-    checkpoints = registry.system(system).part("checkpoints")
+    checkpoints = get_system(system).part("checkpoints")
     if stage not in checkpoints.PUBLISHED:
         raise InputError(f"{system}/{stage}", "is not published", f"Choose from {', '.join(checkpoints.PUBLISHED)}")
     published = checkpoints.PUBLISHED[stage]

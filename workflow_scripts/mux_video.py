@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from models.registry import system as registered
+from models.registry import get_system
 from models.system import System
 from toolkit.errors import InputError
 from toolkit.faces.view import read_view
 from toolkit.log import job_log, logger
 from toolkit.media.frames import FrameReader, read_frames
+from toolkit.media.masks import read_masks
 from toolkit.media.mux import mux
 from toolkit.media.writer import write_video
 from toolkit.timing import FPS
@@ -29,14 +30,16 @@ def mux_video(
     *,
     system: str,
     options: dict,
+    preset: str | None = None,
     when_speech_ends: str = "cut",
+    masks: str | Path | None = None,
 ) -> None:
     """Paste `sample` (the system's pictures) into `clip_video` along the system's timeline and add `audio`.
 
     `transform` says how the system's view of the face lies in the clip (`toolkit.faces.view`). The video is as long as
     the sample, which is as long as the speech; with `when_speech_ends` "keep", a longer source goes on as it was, in
-    silence. Outside the system's mask each pixel is the source's (before encoding). A system without a mask draws the
-    whole picture: its frames are the video.
+    silence. Outside the mask, the system's or that of the sample itself (`masks`), each pixel is the source's (before
+    encoding). Where a system's pictures are not pasted they are the video.
     """
     video = Path(video)
     video.parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +47,15 @@ def mux_video(
     try:
         frames = write_video(
             silent,
-            pasted(clip_video, transform, sample, registered(system), options, keep=when_speech_ends == "keep"),
+            pasted(
+                clip_video,
+                transform,
+                sample,
+                get_system(system),
+                {"preset": preset, **options},
+                keep=when_speech_ends == "keep",
+                masks=masks,
+            ),
             crf=_CRF,
         )
         comment = f"Synthetic video made by Talkflow with {system}"
@@ -62,20 +73,27 @@ def pasted(
     options: dict,
     *,
     keep: bool = False,
+    masks: str | Path | None = None,
 ) -> Iterator[np.ndarray]:
     """Yield frames, (H, W, 3) uint8 RGB: one for each of the sample's and, to `keep` it all, the source's rest."""
-    view = read_view(transform)
-    if system.mask(view.points[0], view.size, options) is None:
+    if not system.pasted(options):
         yield from read_frames(sample)
         return
+    view = read_view(transform)
     with FrameReader(clip_video) as source, FrameReader(sample) as made:
         if len(source) != len(view.points):
             problem = f"{len(source)} frames, but {transform} holds landmarks for {len(view.points)}"
             raise InputError(clip_video, problem, "Delete both and let the workflow make them again")
         length = max(len(made), len(source)) if keep else len(made)
         timeline = system.timeline(len(source), length, options).tolist()
-        for index, face in zip(timeline[: len(made)], read_frames(sample), strict=True):
-            yield view.paste(source[index], face, system.mask(view.points[index], view.size, options), index)
+        shown = timeline[: len(made)]
+        weights = (
+            (mask.astype(np.float32) / 255 for mask in read_masks(masks))
+            if masks
+            else (system.mask(view.points[index], view.size, options) for index in shown)
+        )
+        for index, face, weight in zip(shown, read_frames(sample), weights, strict=True):
+            yield view.paste(source[index], face, weight, index)
         yield from (source[index] for index in timeline[len(made) :])
 
 
@@ -83,7 +101,7 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         mux_video(
             snakemake.input.clip,
-            snakemake.input.view,
+            snakemake.input.transform,
             snakemake.input.sample,
             snakemake.input.audio,
             snakemake.output.video,

@@ -35,9 +35,9 @@ OWN_SPEECH = "the speech is the picture's own: the same as the mouth correlation
 
 def score_pair(
     sample: str,
-    reference: str,
     view: str,
-    crop: str,
+    transform: str,
+    crop_transform: str,
     sound: str,
     speech_opening: str,
     video_opening: str,
@@ -55,20 +55,20 @@ def score_pair(
     """Score `sample`, made by `system` from clip `video`'s picture and clip `audio`'s speech, into the file `scores`, and what
     metrics of sets need into `features`.
 
-    `reference` and `view` are clip `video` in the system's view and how that lies in the clip, `crop` how its face crop
-    does (`toolkit.faces.view`). `sound` is clip `audio`'s. `speech_opening` and `video_opening` tell how the mouth opens
+    `view` and `transform` are clip `video` in the system's view and how that lies in the clip, `crop_transform` how its face
+    crop does (`toolkit.faces.view`). `sound` is clip `audio`'s. `speech_opening` and `video_opening` tell how the mouth opens
     in clips `audio` and `video`: a truth JSON where there is one, else the landmarks' npz. `weights` are the records of
     the networks' weights (those of an absent one say why), `transcripts` what is said and what was read, or none.
     """
     own = video == audio
-    seen = read_view(view)
+    seen = read_view(transform)
     there, absent = read_weights(weights)
     given = Given(
         Path(sample),
-        reference=Path(reference) if own else None,
-        reference_landmarks=_landmarks(view) if own else None,
-        person=None if own else Path(reference),
-        place=partial(in_crop, view=seen, crop=read_view(crop)),
+        reference=Path(view) if own else None,
+        reference_landmarks=_landmarks(transform) if own else None,
+        person=None if own else Path(view),
+        place=partial(in_crop, view=seen, crop=read_view(crop_transform)),
         speech_opening=_opening(speech_opening),
         video_opening=None if own else _opening(video_opening),
         sound=read_audio(sound),
@@ -119,9 +119,9 @@ if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         score_pair(
             snakemake.input.sample,
-            snakemake.input.reference,
             snakemake.input.view,
-            snakemake.input.crop,
+            snakemake.input.transform,
+            snakemake.input.crop_transform,
             snakemake.input.sound,
             snakemake.input.speech_opening,
             snakemake.input.video_opening,

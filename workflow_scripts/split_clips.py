@@ -26,18 +26,18 @@ def split_clips(
     test_share: float = 0.2,
     crossed: int = 1,
     seed: int = 0,
-    embeddings: Iterable[str | Path] = (),
+    speech: Iterable[str | Path] = (),
 ) -> None:
     """Write the lists `train` and `test` (a clip per line) and the table `pairs` (pair, video, audio, kind).
 
     verdicts: JSON files with `clip` and `usable`; unusable clips are left out
-    embeddings: JSON files, by clip, of what is wrong with embeddings; such clips are left out too
+    speech: JSON files, by clip, of what is wrong with speech features of the user's own; such clips are left out too
     clips: rows with `clip`, `speaker` and `split`, empty where unknown
     test_share: of the speakers whose side no `split` decides; one is tested and one trained with at least, if possible
     crossed: with how many other test clips' speech each test video is paired, beside its own
     """
     usable = {verdict["clip"] for verdict in map(read_json, verdicts) if verdict["usable"]}
-    usable = usable.difference(*map(read_json, embeddings))
+    usable = usable.difference(*map(read_json, speech))
     rows = [row for row in clips if row["clip"] in usable]
     if not rows:
         remedy = "The files below results/inspected say what is wrong with each"
@@ -89,6 +89,6 @@ if __name__ == "__main__":
             snakemake.output.train,
             snakemake.output.test,
             snakemake.output.pairs,
-            embeddings=snakemake.input.embeddings,
+            speech=snakemake.input.speech,
             **snakemake.params,
         )

@@ -20,4 +20,10 @@ def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray:
     return WINDOWS[RENDERER[options["preset"]].window].feather(points, size)
 
 
-SYSTEM = System(package="models.diffdub", stages=("renderer", "sequence"), timeline=timeline, mask=mask)
+SYSTEM = System(
+    package="models.diffdub",
+    stages=("renderer", "sequence"),
+    timeline=timeline,
+    mask=mask,
+    speed_options=frozenset({"batch_size"}),
+)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.checkpoints import PublishedFile, check_names, read_state_dict
+from models.checkpoints import PublishedFile, check_names, published_shapes, read_state_dict, strip_prefix
 from models.diffdub.renderer import Renderer
 from models.diffdub.sequence import SequenceGenerator
 from toolkit.errors import InputError
@@ -32,10 +32,6 @@ PUBLISHED = {
 }
 
 _FIRST_CONVOLUTION = "input_blocks.0.0.weight"
-
-
-def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def kind(tensors: dict[str, Tensor]) -> str | None:
@@ -59,13 +55,6 @@ def from_diffae(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**tensors, _FIRST_CONVOLUTION: torch.cat([kernel, torch.zeros_like(kernel)], dim=1)}
 
 
-def published_shapes(stage: str) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the published network's state dict; nothing is allocated."""
-    with torch.device("meta"):
-        network = SequenceGenerator() if stage == "sequence" else Renderer()
-    return {name: tuple(value.shape) for name, value in network.state_dict().items()}
-
-
 def convert(stage: str, path: str | Path) -> dict[str, Tensor]:
     """State dict of our network from a published file.
 
@@ -79,8 +68,8 @@ def convert(stage: str, path: str | Path) -> dict[str, Tensor]:
         wanted = " or ".join(PUBLISHED[stage].names)
         problem = f"is DiffDub's {found} file" if found else "is none of DiffDub's checkpoints"
         raise InputError(path, f"{problem}, where its {stage} file is needed", f"Give {wanted}")
-    weights = _without_prefix(tensors, "seq2seq." if stage == "sequence" else "ema_model.")
+    weights = strip_prefix(tensors, "seq2seq." if stage == "sequence" else "ema_model.")
     if stage == "diffae":
         weights = from_diffae(weights)
-    check_names(weights, published_shapes(stage), path)
+    check_names(weights, published_shapes(SequenceGenerator if stage == "sequence" else Renderer), path)
     return weights

@@ -11,10 +11,10 @@ from models.diffdub import window
 from models.diffdub.augmentation import augment
 from models.diffdub.presets import RendererPreset
 from models.pictures import MEMORY, Pictures, to_tensor, with_faces
+from models.speech.rows import rows_per_frame
 from models.system import Clip
-from toolkit.errors import InputError
 
-FEATURE_SLACK = 5  # feature frames by which speech may miss its 2 frames per picture
+LATENTS = "lips"  # the name of the latents in a clip's file of them
 
 
 class RendererData:
@@ -121,18 +121,19 @@ def speech_window(features: np.ndarray, start: int, frames: int) -> np.ndarray:
 
 
 def read_latents(clips: Sequence[Clip]) -> list[np.ndarray]:
-    """Each clip's lip latents (N, latent) float32, from the file that holds those of all."""
+    """Each clip's lip latents (N, latent) float32."""
     latents = []
     for clip in clips:
-        with safe_open(clip.latents, framework="numpy") as tensors:
-            latents.append(tensors.get_tensor(clip.name))
+        with safe_open(clip["latents"], framework="numpy") as tensors:
+            latents.append(tensors.get_tensor(LATENTS))
     return latents
+
+
+def two_rows(features: np.ndarray, frames: int) -> np.ndarray:
+    """Features with two rows for each of `frames` video frames; where there is one it counts twice."""
+    return features if rows_per_frame(features, frames) == 2 else features.repeat(2, axis=0)
 
 
 def _speech(clip: Clip, frames: int) -> np.ndarray:
     """A clip's features, memory-mapped; refused where they and the pictures cannot belong together."""
-    features = np.load(clip.speech, mmap_mode="r", allow_pickle=False)
-    if abs(len(features) - 2 * frames) > FEATURE_SLACK:
-        problem = f"it holds {len(features)} frames where {2 * frames} belong to the pictures"
-        raise InputError(clip.speech, problem, "Delete it and let the workflow make it again")
-    return features
+    return two_rows(np.load(clip["speech"], mmap_mode="r", allow_pickle=False), frames)

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from models.checkpoints import load_weights, read_weights
+from models.diffdub.data import LATENTS
 from models.diffdub.presets import RENDERER
 from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import lip_latents
@@ -24,15 +25,15 @@ def load_renderer(path: Path, preset: str, device: str | torch.device) -> Render
     return renderer.to(device).eval().requires_grad_(False)
 
 
-def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torch.device) -> torch.Tensor:
-    """(T, latent) float32 on the CPU: the averaged encoder's answer to every frame, clean and in order."""
+def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torch.device) -> dict[str, torch.Tensor]:
+    """`lips` (T, latent) float32 on the CPU: the averaged encoder's answer to every frame, clean and in order."""
     renderer = load_renderer(weights["renderer"], preset, device)
-    return clip_latents(renderer, RENDERER[preset].size, clip)
+    return {LATENTS: clip_latents(renderer, RENDERER[preset].size, clip)}
 
 
 def clip_latents(renderer: Renderer, size: int, clip: Clip, frames: int | None = None) -> torch.Tensor:
     """(T, latent) of a clip's first `frames` frames, or of all; its video is streamed."""
-    seen = zip(read_frames(clip.crop, 0, frames), clip.points[:frames], strict=True)
+    seen = zip(read_frames(clip["view"], 0, frames), clip.points[:frames], strict=True)
     latents = []
     while batch := list(islice(seen, BATCH)):
         pictures, points = zip(*batch, strict=True)

@@ -1,6 +1,6 @@
 """Dubbed frames from references and speech, in the three published modes (DiffDub specification, sections 2 and 7)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +9,16 @@ from torch import Tensor
 
 from models.checkpoints import load_weights, read_weights
 from models.diffdub import timeline, window
+from models.diffdub.data import two_rows
 from models.diffdub.encoding import clip_latents, load_renderer
 from models.diffdub.presets import RENDERER, SEQUENCE
 from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import lip_latents, render, to_pixels
 from models.diffdub.sequence import SequenceGenerator, predict_long
 from models.diffusion import noise_for
-from models.system import Clip
+from models.speech.rows import check_shape, rows_per_frame
+from models.system import Clip, Picture, Request
 from toolkit import devices
-from toolkit.errors import InputError
 from toolkit.faces.crop import Square
 from toolkit.faces.paste import paste
 from toolkit.media.frames import FrameReader
@@ -34,19 +35,32 @@ class DiffDub:
         self.schedule = self.preset.sampling_schedule(options["steps"])
         self.options = options
 
-    def frames(self, reference: Clip, speech: np.ndarray, length: int, seed: int) -> Iterator[np.ndarray]:
+    def prepare(self, request: Request) -> None:
+        """Refuse features of another encoder than the sequence generator was trained on."""
+        encoder = self.sequence.encoder
+        expected = (len(encoder.weights), encoder.down_sample_audio_nar.in_channels)
+        check_shape(request.speech, (1, *request.speech.shape[1:])[-2:], expected)
+        rows_per_frame(request.speech, request.length)
+
+    def sample(self, requests: Sequence[Request], seed: int) -> Iterator[tuple[int, Picture]]:
+        """Yield (number of the request, picture (size, size, 3)), one request after the other."""
+        for number, request in enumerate(requests):
+            speech = two_rows(request.speech, request.length)
+            for rgb in self.pictures(request.clip, speech, request.length, seed):
+                yield number, Picture(rgb)
+
+    def pictures(self, reference: Clip, speech: np.ndarray, length: int, seed: int) -> Iterator[np.ndarray]:
         """Yield `length` pictures (size, size, 3) of the reference's face crop with lips that follow `speech`.
 
         speech (about 2 length, ...) features at 50 Hz. The noise and the one-shot frame come from `seed` and the
         reference's name; every picture starts from the same noise, which keeps the texture still.
         """
         size, batch_size = self.preset.size, self.options["batch_size"]
-        self.require(speech)
         points, around = reference.points, window.WINDOWS[self.preset.window]
         number = self.reference_number(reference, seed)
         order = timeline(len(points), length, self.options)
         noise = noise_for(seed, reference.name, 0, (1, 3, size, size))
-        with FrameReader(reference.crop) as source:
+        with FrameReader(reference["view"]) as source:
             shown = source[number]
             latents = self.lips(reference, shown, number, speech, length)
             for start in range(0, length, batch_size):
@@ -70,19 +84,6 @@ class DiffDub:
                     weight = around.feather(window.scale_landmarks(landmarks, len(frame), size), size)
                     # The published loop leaves its guess of the frame outside the window: close to it, not equal.
                     yield paste(window.resize_frame(frame, size), made, Square(0, 0, size), weight)
-
-    def require(self, speech: np.ndarray) -> None:
-        """Refuse features of another encoder than the sequence generator learnt to hear."""
-        encoder = self.sequence.encoder
-        learnt = (len(encoder.weights), encoder.down_sample_audio_nar.in_channels)
-        given = (1, *speech.shape[1:])[-2:]
-        if given != learnt:
-            problem = (
-                f"{given[0]} layers of {given[1]} values, but the weights were trained on {learnt[0]} of {learnt[1]}"
-            )
-            raise InputError(
-                "speech features", problem, "Set `speech` to the encoder of these weights, or train others"
-            )
 
     def lips(self, reference: Clip, shown: np.ndarray, number: int, speech: np.ndarray, length: int) -> torch.Tensor:
         """(length, latent) what the mouth does in every frame."""

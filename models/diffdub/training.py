@@ -1,6 +1,6 @@
 """DiffDub's two training stages: losses and optimisers (DiffDub specification, section 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -52,27 +52,30 @@ class SequenceTraining(StageTraining):
         return sequence_loss(prediction.float(), batch["target"], batch["mask"])
 
 
-def task(stage: str, preset: str, options: dict, clips: Sequence[Clip]) -> Task:
+def task(
+    stage: str, preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None
+) -> Task:
     """One stage's training. `options` override the preset's steps, batch_size, learning_rate and precision where given;
-    `initial` names weights to start from: ours (.safetensors), or diffae's checkpoint for the published renderer."""
+    `weights` may hold `initial` ones to start from: ours (.safetensors), or diffae's checkpoint for the published renderer."""
     recipe = RECIPES[stage][preset].overridden(options)
     if stage == "renderer":
         module = RendererTraining(RENDERER[preset], recipe)
         data = RendererData(clips, RENDERER[preset], augmented=recipe.augmented)
-        files = [path for clip in clips for path in (clip.crop, clip.transform)]
+        files = [path for clip in clips for path in (clip["view"], clip["transform"])]
     else:
         data = SequenceData(clips, recipe.length, recipe.references, recipe.held_share)
         module = SequenceTraining(SEQUENCE[preset].build(*data.sizes), recipe)
-        files = [clips[0].latents, *(clip.speech for clip in clips)]
-    if options.get("initial"):
-        load_weights(module.network, initial_weights(Path(options["initial"])), options["initial"])
+        files = [path for clip in clips for path in (clip["latents"], clip["speech"])]
+    initial = (weights or {}).get("initial")
+    if initial:
+        load_weights(module.network, initial_weights(initial), initial)
     return Task(
         module=module,
         network="network",
         data=data,
         **recipe.settings(),
-        settings={"stage": stage, "preset": preset, **recipe.course(), "initial": options.get("initial")},
-        files=files,
+        settings={"stage": stage, "preset": preset, **recipe.course()},
+        files=[*files, *filter(None, [initial])],
     )
 
 

@@ -12,11 +12,29 @@ def timeline(source_frames: int, length: int, options: dict) -> np.ndarray:
     return walk(source_frames, length, options["beyond"])
 
 
-def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray | None:
-    """(size, size) what is pasted: the face, or the whole aligned square, feathered; None for the plain square as published."""
-    if options["paste"] == "nothing":
-        return None
+def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray:
+    """(size, size) what is pasted: the face, or the whole aligned square, feathered."""
     return face_mask(points, size) if options["paste"] == "face" else square_mask(size)
 
 
-SYSTEM = System(package="models.diffused_heads", stages=("unet",), timeline=timeline, mask=mask, view="aligned")
+def pasted(options: dict) -> bool:
+    """Published is the plain square: nothing is pasted."""
+    return options["paste"] != "nothing"
+
+
+def pairs_at_once(options: dict) -> int:
+    """Each frame is made from the two before it: only many clips side by side keep a GPU busy."""
+    return options["clips_at_once"]
+
+
+SYSTEM = System(
+    package="models.diffused_heads",
+    stages=("unet",),
+    timeline=timeline,
+    mask=mask,
+    view="aligned",
+    pairs_at_once=pairs_at_once,
+    speed_options=frozenset({"clips_at_once"}),
+    paste_options=frozenset({"paste", "beyond"}),
+    pasted=pasted,
+)

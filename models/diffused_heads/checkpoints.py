@@ -2,23 +2,20 @@
 
 | file | holds | becomes |
 |---|---|---|
-| `crema_script.pt` (demo, in a zip with the next) | TorchScript program, read and not run | network |
-| `audio_encoder.pt` | TorchScript program | speech encoder |
+| `crema_script.pt` (demo, in a zip with the speech encoder's) | TorchScript program, read and not run | network |
 | the CREMA checkpoint (training branch) | Lightning: `unet.*`, and the same again as `diffusion.nn_backbone.*` | network |
-| `crema.dat`, `grid.dat`, `timit.dat` (SDA) | a table of networks, `encoder` among them | another speech encoder |
 
 Our networks bear the published names without the trainer's prefix. Google Drive keeps the files for people alone, so they
-are placed by hand, the demo's also as the zip that they come in.
+are placed by hand, the demo's also as the zip that they come in. The speech encoder is `models.speech.checkpoints`'.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from models.checkpoints import PublishedFile, check_names, read_hyper_parameters, read_state_dict
-from models.diffused_heads.audio_encoder import AudioEncoder, sizes
+from models.checkpoints import PublishedFile, check_fit, read_hyper_parameters, read_state_dict, strip_prefix
 from models.diffused_heads.unet import UNet
 from models.torchscript import is_torchscript, read_numbers
 from toolkit.errors import InputError
@@ -26,15 +23,11 @@ from toolkit.log import logger
 
 _DEMO = "https://drive.google.com/file/d/1U90egQvzERHclTYPCjZadrEMyF7TAPa-/view"
 _TRAINING = "https://drive.google.com/file/d/1QiUbnV4MfCYXTtICinDW4Frd_di7xphx/view"
-_SDA = "https://drive.google.com/open?id=1pJdsnknLmMLvA8RQIAV3AQH8vU0FeK16"
 _LICENCE = "CC BY-NC-SA 4.0"
 
 # By what each file makes. Their digests are not published; what the Lightning checkpoint is called is not known either.
-# SDA's encoder is for networks that are trained on it: the published one learnt to hear another.
 PUBLISHED = {
     "unet": PublishedFile("", ("crema_script.pt", "crema.ckpt"), licence=_LICENCE, pages=(_DEMO, _TRAINING)),
-    "audio_encoder": PublishedFile("", ("audio_encoder.pt",), licence=_LICENCE, pages=(_DEMO,)),
-    "sda_encoder": PublishedFile("", ("crema.dat", "grid.dat", "timit.dat"), pages=(_SDA,)),
 }
 
 HEAD_WIDTH = 64  # channels of a published attention head
@@ -105,13 +98,12 @@ def convert(stage: str, path: str | Path) -> dict[str, Tensor]:
 
     Raises InputError where the file is another one or its tensors are not those of the network.
     """
-    path = Path(path)
-    return _unet(path) if stage == "unet" else _audio_encoder(path)
+    return _unet(Path(path))
 
 
 def _unet(path: Path) -> dict[str, Tensor]:
     tensors = read_state_dict(path)
-    weights, again = _without_prefix(tensors, "unet."), _without_prefix(tensors, "diffusion.nn_backbone.")
+    weights, again = strip_prefix(tensors, "unet."), strip_prefix(tensors, "diffusion.nn_backbone.")
     if again and not (
         weights.keys() == again.keys() and all(torch.equal(weights[name], again[name]) for name in again)
     ):
@@ -120,25 +112,6 @@ def _unet(path: Path) -> dict[str, Tensor]:
     check_fit(weights, UNet, describe(weights, subject=path), path)
     _warn_of_heads(weights, path)
     return weights
-
-
-def _audio_encoder(path: Path) -> dict[str, Tensor]:
-    tensors = read_state_dict(path, "encoder")
-    known = "encoder.cl.0.weight"
-    weights = _without_prefix(tensors, next((name.removesuffix(known) for name in tensors if name.endswith(known)), ""))
-    check_fit(weights, AudioEncoder, sizes(weights), path)
-    return weights
-
-
-def check_fit(weights: Mapping[str, Tensor], build: Callable[..., nn.Module], settings: dict, path: str | Path) -> None:
-    """Refuse weights that are not those of the network that `build` makes of `settings`; nothing is allocated."""
-    try:
-        with torch.device("meta"):
-            network = build(**settings)
-    except (ValueError, RuntimeError, ZeroDivisionError) as error:
-        problem = f"has shapes that no network has ({error})"
-        raise InputError(path, problem, "Give one of the published files") from error
-    check_names(weights, {name: tuple(value.shape) for name, value in network.state_dict().items()}, path)
 
 
 def heads(path: str | Path) -> dict[str, int | None]:
@@ -162,7 +135,3 @@ def _warn_of_heads(weights: dict[str, Tensor], path: Path) -> None:
     count = found and (found["heads"] or channels // found["head_width"])
     if count and count != channels // HEAD_WIDTH:
         logger.warning("%s: trained with %d attention heads; set `sampling: {heads: %d}`", path, count, count)
-
-
-def _without_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}

@@ -84,4 +84,4 @@ class FrameData:
 
 
 def _features(clip: Clip) -> np.ndarray:
-    return np.load(clip.speech, mmap_mode="r", allow_pickle=False)
+    return np.load(clip["speech"], mmap_mode="r", allow_pickle=False)

@@ -12,11 +12,12 @@ from models.diffused_heads.checkpoints import HEAD_WIDTH, check_fit, describe
 from models.diffused_heads.conditioning import REACH, speech_numbers
 from models.diffused_heads.generation import Drawing, generate
 from models.diffused_heads.presets import PRESETS
-from models.diffused_heads.speech import embeddings
+from models.diffused_heads.speech import Embeddings, embeddings
 from models.diffused_heads.unet import UNet
 from models.diffusion import generator_for
 from models.pictures import fitted, to_pixels, to_tensor
-from models.system import Clip, Request
+from models.speech.rows import check_shape
+from models.system import Clip, Picture, Request
 from toolkit import devices
 from toolkit.errors import InputError
 from toolkit.log import logger
@@ -38,25 +39,31 @@ class DiffusedHeads:
     def device(self) -> torch.device:
         return next(self.network.parameters()).device
 
-    def frames(self, reference: Clip, speech: np.ndarray, length: int, seed: int) -> Iterator[np.ndarray]:
-        """Yield `length` pictures (size, size, 3) of the reference's head, speaking.
+    def prepare(self, request: Request) -> None:
+        """Refuse speech that the network was not trained on."""
+        self.speech(request)
+        if not self.options["stabilise"] and request.length > LONG:
+            logger.warning(
+                "%s: %d frames; beyond %d Diffused Heads drifts, `stabilise: 15` holds it back",
+                request.clip.name,
+                request.length,
+                LONG,
+            )
 
-        speech are features at 25 or 50 Hz. All noise comes from `seed`, the reference's name and the frame's number.
+    def sample(self, requests: Sequence[Request], seed: int) -> Iterator[tuple[int, Picture]]:
+        """Yield (number of the request, picture (size, size, 3)), a frame of every clip that still lasts, then the next of
+        each. All noise comes from `seed`, the clip's name and the frame's number.
         """
-        return (picture for _, picture in self.together([Request(reference, speech, length)], seed))
-
-    def together(self, requests: list[Request], seed: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (number of the request, picture), a frame of every clip that still lasts, then the next of each."""
         order = sorted(range(len(requests)), key=lambda number: -requests[number].length)
         sorted_requests = [requests[number] for number in order]
-        heard = [self.heard(request) for request in sorted_requests]
+        speech = [self.speech(request) for request in sorted_requests]
         images = generate(
             self.call,
             self.drawing,
-            torch.cat([self.identity(request.reference) for request in sorted_requests]),
-            lambda frame, running: _windows(heard[:running], frame).to(self.device),
+            torch.cat([self.identity(request.clip) for request in sorted_requests]),
+            lambda frame, running: _windows(speech[:running], frame).to(self.device),
             lambda frame, running: self.noise(
-                [request.reference.name for request in sorted_requests[:running]], seed, frame
+                [request.clip.name for request in sorted_requests[:running]], seed, frame
             ),
             [request.length for request in sorted_requests],
             motion_frames=self.network.motion_frames,
@@ -64,7 +71,8 @@ class DiffusedHeads:
             stabilise=self.options["stabilise"],
         )
         for made in images:
-            yield from zip(order[: len(made)], to_pixels(made), strict=True)  # the longest clips stand first
+            pictures = map(Picture, to_pixels(made))
+            yield from zip(order[: len(made)], pictures, strict=True)  # the longest clips stand first
 
     def call(self, x: Tensor, t: Tensor, identity: Tensor, motion: Tensor, audio: Tensor) -> Tensor:
         """The network in the precision that the options name."""
@@ -79,23 +87,14 @@ class DiffusedHeads:
         number = int(seen[np.abs(seen - asked).argmin()])
         if number != asked:
             logger.warning("%s: no face in frame %d; frame %d shows the person", reference.name, asked, number)
-        with FrameReader(reference.crop) as reader:
+        with FrameReader(reference["view"]) as reader:
             shown = reader[number]
         return fitted(to_tensor(shown[None]), self.preset.size).to(self.device)
 
-    def heard(self, request: Request) -> np.ndarray:
-        """The request's speech, a row (width,) for each frame; refused where the network learnt to hear another encoder."""
-        if not self.options["stabilise"] and request.length > LONG:
-            logger.warning(
-                "%s: %d frames; beyond %d Diffused Heads drifts, `stabilise: 15` holds it back",
-                request.reference.name,
-                request.length,
-                LONG,
-            )
+    def speech(self, request: Request) -> Embeddings:
+        """The request's speech, a row (width,) for each frame; refused where the network was trained on another encoder's."""
         speech = embeddings(request.speech, request.length, self.options["speech_pooling"])
-        if speech.shape[1] != self.network.audio_width:
-            problem = f"{speech.shape[1]} values a frame, but the weights were trained on {self.network.audio_width}"
-            raise InputError(speech.origin, problem, "Set `speech` to the encoder of these weights, or train others")
+        check_shape(request.speech, speech.shape[1:], (self.network.audio_width,))
         return speech
 
     def noise(self, names: Sequence[str], seed: int, frame: int) -> Callable[[], Tensor]:

@@ -1,7 +1,8 @@
 """Diffused Heads' one training stage (Diffused Heads specification, section 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -42,18 +43,21 @@ class FrameTraining(StageTraining):
         return loss
 
 
-def task(stage: str, preset: str, options: dict, clips: Sequence[Clip]) -> Task:
+def task(
+    stage: str, preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None
+) -> Task:
     """The training. `options` override the recipe's steps, batch_size, learning_rate, precision, and what it does with identity,
-    lips and motion frames, where given; `speech_pooling` says how two feature rows make a frame's embedding; `initial`
-    names weights of ours (.safetensors) to start from."""
+    lips and motion frames, where given; `speech_pooling` says how two feature rows make a frame's embedding; `weights`
+    may hold `initial` ones of ours (.safetensors) to start from."""
     own = ("identity", "lips", "motion_blurred", "motion_noise", "motion_dropped")
     chosen = {name: options[name] for name in own if options.get(name) is not None}
     recipe = replace(RECIPES[preset].overridden(options), **chosen)
     pooling = options.get("speech_pooling", "concatenation")
     data = FrameData(clips, PRESETS[preset], recipe, pooling)
     module = FrameTraining(PRESETS[preset], recipe, data.audio_width)
-    if options.get("initial"):
-        load_weights(module.network, read_weights(options["initial"]), options["initial"])
+    initial = (weights or {}).get("initial")
+    if initial:
+        load_weights(module.network, read_weights(initial), initial)
     return Task(
         module=module,
         network="network",
@@ -64,7 +68,9 @@ def task(stage: str, preset: str, options: dict, clips: Sequence[Clip]) -> Task:
             "preset": preset,
             **recipe.course(),
             "speech_pooling": pooling,
-            "initial": options.get("initial"),
         },
-        files=[path for clip in clips for path in (clip.crop, clip.transform, clip.speech)],
+        files=[
+            *(clip[kind] for clip in clips for kind in ("view", "transform", "speech")),
+            *filter(None, [initial]),
+        ],
     )

@@ -22,7 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import PublishedFile, check_names, load_weights, read_state_dict, read_weights
+from models.checkpoints import (
+    PublishedFile,
+    check_names,
+    load_weights,
+    published_shapes,
+    read_state_dict,
+    read_weights,
+)
 from models.perception.i3d import I3D
 from models.perception.inception import Inception
 from models.perception.lpips import LPIPS
@@ -140,9 +147,7 @@ def convert(network: str, path: str | Path) -> dict[str, Tensor]:
     if network.startswith("lpips_"):
         trunk = {name: value for name, value in tensors.items() if name.startswith("features.")}
         tensors = trunk | learnt_vectors(network.removeprefix("lpips_"))
-    with torch.device("meta"):
-        shapes = {name: tuple(value.shape) for name, value in NETWORKS[network]().state_dict().items()}
-    check_names(tensors, shapes, path)
+    check_names(tensors, published_shapes(NETWORKS[network]), path)
     return tensors
 
 

@@ -29,6 +29,7 @@ from transformers import (
 from transformers import logging as transformers_logging
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from toolkit import devices
 from toolkit.errors import InputError
 from toolkit.speech import BLOCK, HOP, Samples, read_padded, video_frames
 from toolkit.timing import SAMPLE_RATE
@@ -87,8 +88,8 @@ def _place(model: str) -> str:
 
 def _unusable(encoder: str, model: str, problem: str, download: bool) -> InputError:
     folder = f"Put config.json and model.safetensors (or pytorch_model.bin) in weights/{Path(model).name}"
-    allow = "" if download else ", or set speech.download: true"
-    remedy = f"{folder}, or set speech.{encoder}.model to a folder that holds them{allow}"
+    allow = "" if download else ", or set `download: true` in its entry under `speech:`"
+    remedy = f"{folder}, or set the entry's `model` to a folder that holds them{allow}"
     return InputError(f"{encoder} model {model}", problem, remedy)
 
 
@@ -190,7 +191,15 @@ def _layer(network: PreTrainedModel, layer: int | str) -> slice:
     if layer == "all":
         return slice(None)
     count = network.config.num_hidden_layers + 1
+    if layer == "last":
+        layer = count - 1
     if not -count <= layer < count:
         kind = network.config.model_type
-        raise InputError(f"speech.{kind}.layer", f"{layer} does not exist", f"Use 0 to {count - 1}, or all")
+        raise InputError(f"layer of a {kind} entry", f"{layer} does not exist", f"Use 0 to {count - 1}, last or all")
     return slice(layer % count, layer % count + 1)
+
+
+def extract(samples: Samples, entry: dict, source: Path | None) -> Iterator[np.ndarray]:
+    """Hidden states of a recording by the entry's `model`: blocks (n, layers, width), 50 rows a second."""
+    network = load(entry["kind"], entry["model"], download=entry["download"], device=devices.device())
+    return features(network, samples, entry["layer"], entry["window"])

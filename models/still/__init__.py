@@ -1,6 +1,6 @@
 """The baseline that does not move: one frame of the reference, held for as long as the speech lasts.
 
-It goes through the same door as every system, so its row in the table shows what each metric gives to a picture that
+It goes through the same interface as every system, so its row in the table shows what each metric gives to a picture that
 listens to nothing.
 """
 

@@ -1,11 +1,9 @@
 """Hold one frame of the reference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
-from models.system import Clip
+from models.system import Picture, Request
 from toolkit.media.frames import FrameReader
 
 
@@ -15,11 +13,15 @@ class Still:
     def __init__(self, reference_frame: int) -> None:
         self.reference_frame = reference_frame
 
-    def frames(self, reference: Clip, speech: np.ndarray | None, length: int, seed: int) -> Iterator[np.ndarray]:
-        with FrameReader(reference.crop) as crop:
-            frame = crop[min(self.reference_frame, len(crop) - 1)]
-        for _ in range(length):
-            yield frame
+    def prepare(self, request: Request) -> None:
+        """Every request can be sampled."""
+
+    def sample(self, requests: Sequence[Request], seed: int) -> Iterator[tuple[int, Picture]]:
+        for number, request in enumerate(requests):
+            with FrameReader(request.clip["view"]) as view:
+                frame = view[min(self.reference_frame, len(view) - 1)]
+            for _ in range(request.length):
+                yield number, Picture(frame)
 
 
 def load(weights: dict[str, Path], preset: str | None, options: dict) -> Still:

@@ -2,7 +2,7 @@ import pytest
 
 from metrics.papers import Figure, read_figures
 from metrics.registry import BY_NAME
-from models.registry import SYSTEMS, system
+from models.registry import SYSTEMS, get_system
 
 PAPER = """
 paper: Zebra (2024)
@@ -33,8 +33,8 @@ def test_figures_carry_their_system_data_and_note(tmp_path):
 
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_systems_paper_is_about_metrics_that_there_are(name):
-    path = system(name).folder / "paper.yaml"
-    if not system(name).stages:
+    path = get_system(name).folder / "paper.yaml"
+    if not get_system(name).stages:
         assert not path.exists()  # nobody wrote a paper on it
         return
     figures = read_figures([path])
@@ -49,7 +49,7 @@ def test_figures_are_those_of_the_papers():
     found = {
         (figure.system, figure.metric, figure.data.partition(",")[0].split()[0]): figure.value
         for name in SYSTEMS
-        if (path := system(name).folder / "paper.yaml").exists()
+        if (path := get_system(name).folder / "paper.yaml").exists()
         for figure in read_figures([path])
     }
     for key, value in {

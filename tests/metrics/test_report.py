@@ -263,7 +263,7 @@ def test_clips_that_cannot_be_used_are_listed_and_those_with_bad_embeddings_too(
         about = {"clip": path.stem, "video": f"{path.stem}.mp4", "usable": path.stem != "eve"}
         write_json(path, about | {"problem": "has no face", "remedy": "Show one"})
     made = str(tmp_path / "report.html"), str(tmp_path / "plots")
-    build_report(*tables, [], verdicts, *made, videos=[], embeddings=[tmp_path / "embeddings.json"])
+    build_report(*tables, [], verdicts, *made, videos=[], speech=[tmp_path / "embeddings.json"])
     page = Page((tmp_path / "report.html").read_text(encoding="utf-8"))
     assert "1 of 3 clips could be used" in page.text
     for text in ("bob.npy: holds 3 rows", "Embed it again", "has no face", "Show one"):

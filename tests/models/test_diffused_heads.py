@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.diffused_heads import SYSTEM, mask, timeline
+from models.diffused_heads import SYSTEM, mask, pasted, timeline
 from toolkit.faces.masks import square_mask
 
 OVAL = 32 + 20 * np.stack([np.cos(np.linspace(0, 2 * np.pi, 68)), np.sin(np.linspace(0, 2 * np.pi, 68))], axis=1)
@@ -30,7 +30,7 @@ def test_the_square_is_pasted_wherever_they_are():
 
 
 def test_nothing_is_pasted_where_the_plain_square_is_wanted():
-    assert mask(OVAL, 64, {"paste": "nothing"}) is None
+    assert [pasted({"paste": paste}) for paste in ("face", "square", "nothing")] == [True, True, False]
 
 
 @pytest.mark.parametrize(

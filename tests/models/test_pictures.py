@@ -1,12 +1,11 @@
 """Pictures as training reads them, and as tensors."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
 
 from models.pictures import Pictures, fitted, to_pixels, to_tensor
+from tests.small_clips import with_files
 from toolkit.faces.crop import resize
 from toolkit.media.frames import read_frames
 
@@ -73,14 +72,14 @@ def test_frames_are_those_asked_for_in_any_order(clips, memory):
     pictures = Pictures(clips, 32, resize, memory)
     assert (pictures.kept is None) == (memory < 10 * 32 * 32 * 3)
     for clip, numbers in ((0, [5, 0, 0, 3]), (1, [2])):
-        whole = np.stack([resize(frame, 32) for frame in read_frames(clips[clip].crop)])
+        whole = np.stack([resize(frame, 32) for frame in read_frames(clips[clip]["view"])])
         found = pictures.frames(clip, np.array(numbers))
         assert found.dtype == np.uint8
         assert np.array_equal(found, whole[numbers])
 
 
 def test_a_large_set_is_decoded_only_as_it_is_drawn(clips, tmp_path):
-    missing = replace(clips[1], crop=tmp_path / "not there.mp4")
+    missing = with_files(clips[1], view=tmp_path / "not there.mp4")
     pictures = Pictures([clips[0], missing], 32, resize, memory=0)
     assert len(pictures.frames(0, [1])) == 1
     with pytest.raises(Exception, match="not there"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from models.checkpoints import PublishedFile
 from models.perception import checkpoints
@@ -37,7 +38,7 @@ def fetch(tmp_path, monkeypatch, server):
     def run(download: bool = False) -> tuple[dict, Path]:
         fetch_metric_weights(record, network="arcface", folder=tmp_path / "weights/perception", download=download)
         found, weights = read_json(record), record.with_suffix(".safetensors")
-        assert weights.exists() == found["available"]
+        assert bool(load_file(weights)) == found["available"]
         return found, weights
 
     return run

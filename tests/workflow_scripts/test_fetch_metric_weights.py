@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from metrics.weights import asked_again
 from models.checkpoints import PublishedFile, read_weights, sha256
@@ -47,7 +48,7 @@ def fetch(tmp_path, monkeypatch):
         again, folder = asked_again([record]), tmp_path / "weights/perception"
         fetch_metric_weights(record, network=NETWORK, folder=folder, download=download, asked_again=again)
         found = read_json(record)
-        assert record.with_suffix(".safetensors").exists() == found["available"]
+        assert bool(load_file(record.with_suffix(".safetensors"))) == found["available"]
         assert found["network"] == NETWORK
         return found
 
@@ -102,10 +103,13 @@ def test_wrong_checksum(server, content, publish, fetch, tmp_path):
     server.files[NAME] = content[:-1] + b"x"
     publish(server.address, hashlib.sha256(content).hexdigest())
     record = fetch()
-    assert record.keys() == {"network", "available", "reason", "asked_again"}  # it is not asked for again
+    assert record.keys() == {"network", "available", "reason", "asked_again", "sha256"}  # it is not asked for again
     assert "is not the published file" in record["reason"]
     assert str(tmp_path / "weights/perception" / NAME) in record["reason"]
-    assert [path.name for path in weights(tmp_path).parent.iterdir()] == [f"{NETWORK}.json"]
+    assert sorted(path.name for path in weights(tmp_path).parent.iterdir()) == [
+        f"{NETWORK}.json",
+        f"{NETWORK}.safetensors",
+    ]
 
 
 def test_not_found(server, publish, fetch, tmp_path):

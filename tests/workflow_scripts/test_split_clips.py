@@ -41,7 +41,7 @@ def test_clips_whose_embeddings_are_bad_are_left_out(split, tmp_path):
     wrong = [tmp_path / "heads.json", tmp_path / "others.json"]
     for path, clips in zip(wrong, (["c", "g"], ["d"]), strict=True):
         path.write_text(json.dumps(dict.fromkeys(clips, "is empty")))
-    train, test, _ = split([*map(row, "abcdefgh")], unusable=("a",), embeddings=wrong)
+    train, test, _ = split([*map(row, "abcdefgh")], unusable=("a",), speech=wrong)
     assert sorted(train + test) == ["b", "e", "f", "h"]
 
 

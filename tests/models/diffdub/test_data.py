@@ -1,7 +1,5 @@
 """What DiffDub is trained on."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,7 @@ from safetensors.numpy import save_file
 from models.diffdub import window
 from models.diffdub.data import RendererData, SequenceData, speech_window
 from models.diffdub.presets import RendererPreset
-from tests.small_clips import frame_numbers
+from tests.small_clips import frame_numbers, with_files
 from toolkit.errors import InputError
 from toolkit.files import write_npy
 
@@ -68,9 +66,10 @@ def test_clips_with_fewer_than_two_faces_are_left_out(make_clip):
 
 def with_latents(clips, folder, latent=4):
     """The clips with latents whose values are their frames' numbers."""
-    path = folder / "latents.safetensors"
-    save_file({c.name: np.arange(len(c.points), dtype=np.float32)[:, None].repeat(latent, 1) for c in clips}, path)
-    return [replace(clip, latents=path) for clip in clips]
+    for clip in clips:
+        latents = np.arange(len(clip.points), dtype=np.float32)[:, None].repeat(latent, 1)
+        save_file({"lips": latents}, folder / f"{clip.name}.safetensors")
+    return [with_files(clip, latents=folder / f"{clip.name}.safetensors") for clip in clips]
 
 
 def test_long_clips_follow_the_published_cut(make_clip, tmp_path):
@@ -114,9 +113,16 @@ def test_held_references_repeat_one_latent(make_clip, tmp_path):
 
 def test_speech_that_belongs_to_other_pictures_is_refused(make_clip, tmp_path):
     (clip,) = with_latents([make_clip("a", 20)], tmp_path)
-    write_npy(clip.speech, np.zeros((46, 80), np.float32))
-    with pytest.raises(InputError, match="46 frames where 40"):
+    write_npy(clip["speech"], np.zeros((46, 80), np.float32))
+    with pytest.raises(InputError, match="46 rows belong neither once nor twice to each of 20 video frames"):
         SequenceData([clip], 250, 10, 0.0)
+
+
+def test_one_row_a_frame_counts_twice(make_clip, tmp_path):
+    (clip,) = with_latents([make_clip("a", 20)], tmp_path)
+    write_npy(clip["speech"], np.arange(20, dtype=np.float32)[:, None])
+    data = SequenceData([clip], 250, 10, 0.0)
+    np.testing.assert_array_equal(data.speech[0][:, 0], np.arange(20).repeat(2))
 
 
 def test_speech_that_ends_early_is_repeated_at_its_end():

@@ -15,6 +15,7 @@ from models.diffdub.recipes import RECIPES
 from models.diffdub.sampling import load
 from models.diffdub.training import RendererTraining, SequenceTraining, task
 from models.training import fit
+from tests.small_clips import pictures, with_files
 
 
 @pytest.fixture
@@ -29,9 +30,10 @@ def with_latents(make_clip, tmp_path):
     """Clips whose latents walk at random."""
     clips = [make_clip(name, frames) for name, frames in (("a", 30), ("b", 24))]
     random = torch.Generator().manual_seed(0)
-    walks = {clip.name: 0.2 * torch.randn(len(clip.points), 32, generator=random).cumsum(0) for clip in clips}
-    save_file(walks, tmp_path / "latents.safetensors")
-    return [replace(clip, latents=tmp_path / "latents.safetensors") for clip in clips]
+    for clip in clips:
+        latents = 0.2 * torch.randn(len(clip.points), 32, generator=random).cumsum(0)
+        save_file({"lips": latents}, tmp_path / f"{clip.name}.safetensors")
+    return [with_files(clip, latents=tmp_path / f"{clip.name}.safetensors") for clip in clips]
 
 
 def test_first_loss_of_noise_prediction_is_the_windows_share(make_clip, silent):
@@ -92,7 +94,7 @@ def test_a_constant_learning_rate_can_be_prolonged(preset, prolongable):
 def test_training_starts_from_given_weights(make_clip, tmp_path):
     given = {name: value + 1 for name, value in RENDERER["debug"].build().state_dict().items()}
     write_weights(tmp_path / "start.safetensors", given, {})
-    job = task("renderer", "debug", {"initial": str(tmp_path / "start.safetensors")}, [make_clip("a", 4)])
+    job = task("renderer", "debug", {}, [make_clip("a", 4)], {"initial": tmp_path / "start.safetensors"})
     for name, value in job.module.network.state_dict().items():
         assert torch.equal(value, given[name])
 
@@ -107,11 +109,9 @@ def test_both_stages_train_and_draw(make_clip, tmp_path):
         write_weights(weights[stage], trained, {})
         assert read_weights(weights[stage]).keys() == job.module.network.state_dict().keys()
         if stage == "renderer":
-            latents = {clip.name: encode(weights, "debug", clip, "cpu") for clip in clips}
-            save_file(latents, tmp_path / "latents.safetensors")
-            clips = [replace(clip, latents=tmp_path / "latents.safetensors") for clip in clips]
+            for clip in clips:
+                save_file(encode(weights, "debug", clip, "cpu"), tmp_path / f"{clip.name}.safetensors")
+            clips = [with_files(clip, latents=tmp_path / f"{clip.name}.safetensors") for clip in clips]
     options = {"mode": "one_shot", "reference_frame": None, "steps": 2, "sampler": "ddim", "beyond": "loop"}
     sampler = load(weights, "debug", options | {"batch_size": 4, "precision": "float32"}, "cpu")
-    pictures = list(sampler.frames(clips[0], np.load(clips[1].speech), 24, 0))
-    assert len(pictures) == 24
-    assert pictures[0].shape == (64, 64, 3)
+    assert pictures(sampler, clips[0], np.load(clips[1]["speech"]), 24, 0).shape == (24, 64, 64, 3)

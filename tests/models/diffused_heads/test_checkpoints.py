@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_weights, read_weights, write_weights
-from models.diffused_heads.audio_encoder import AudioEncoder
 from models.diffused_heads.checkpoints import PUBLISHED, convert, describe, heads
 from models.diffused_heads.unet import UNet
 from models.published import convert_published
+from models.speech import checkpoints
+from models.speech.sda import AudioEncoder
 from toolkit.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings(
@@ -245,7 +246,7 @@ def test_audio_encoder_program(encoder, tmp_path, prefix):
     if prefix:
         network.forward = lambda windows, lengths: encoder(windows, lengths)
     path = program(network, tmp_path / "audio_encoder.pt", torch.randn(1, 2, 3200), torch.tensor([2]))
-    assert_equal(convert("audio_encoder", path), encoder.state_dict())
+    assert_equal(checkpoints.convert("sda", path), encoder.state_dict())
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
@@ -262,7 +263,7 @@ def test_sda_file(encoder, tmp_path, zipped):
         "aud_enc_dim": 256,
     }
     torch.save(content, tmp_path / "crema.dat", _use_new_zipfile_serialization=zipped)
-    assert_equal(convert("sda_encoder", tmp_path / "crema.dat"), tensors)
+    assert_equal(checkpoints.convert("sda_original", tmp_path / "crema.dat"), tensors)
 
 
 def test_names_that_do_not_fit_are_named(encoder, tmp_path):
@@ -270,7 +271,7 @@ def test_names_that_do_not_fit_are_named(encoder, tmp_path):
     tensors["encoder.stem.weight"] = tensors.pop("encoder.cl.1.weight")
     torch.save(tensors, tmp_path / "audio_encoder.pt")
     with pytest.raises(InputError) as caught:
-        convert("audio_encoder", tmp_path / "audio_encoder.pt")
+        checkpoints.convert("sda", tmp_path / "audio_encoder.pt")
     assert "1 missing (encoder.cl.1.weight)" in str(caught.value)
     assert "1 unexpected (encoder.stem.weight)" in str(caught.value)
 
@@ -278,7 +279,7 @@ def test_names_that_do_not_fit_are_named(encoder, tmp_path):
 def test_other_files_are_refused(small, encoder, lightning, tmp_path):
     torch.save(small.state_dict(), tmp_path / "a.pt")
     with pytest.raises(InputError, match=r"a\.pt: does not fit the network: .* missing \(encoder\.cl\.0"):
-        convert("audio_encoder", tmp_path / "a.pt")
+        checkpoints.convert("sda", tmp_path / "a.pt")
     torch.save(encoder.state_dict(), tmp_path / "b.pt")
     with pytest.raises(
         InputError, match=r"b\.pt: is no network of Diffused Heads: time_embed\.fc\.0\.weight is missing"
@@ -332,20 +333,23 @@ def test_out_of_the_zip_of_the_demo(encoder, small, tmp_path):
         archive.write(
             program(encoder, tmp_path / "b.pt", torch.randn(1, 2, 3200), lengths), "checkpoints/audio_encoder.pt"
         )
-    for stage, network in (("unet", small), ("audio_encoder", encoder)):
+    files = {"unet": (PUBLISHED["unet"], convert), "sda": (checkpoints.PUBLISHED["sda"], checkpoints.convert)}
+    for stage, network in (("unet", small), ("sda", encoder)):
+        published, reader = files[stage]
         tensors, source = convert_published(
-            PUBLISHED[stage], partial(convert, stage), folder=placed, target=tmp_path / "results", address=None
+            published, partial(reader, stage), folder=placed, target=tmp_path / "results", address=None
         )
         assert_equal(tensors, network.state_dict())
-        assert source["origin"] == f"{placed}/checkpoints.zip/checkpoints/{PUBLISHED[stage].names[0]}"
+        assert source["origin"] == f"{placed}/checkpoints.zip/checkpoints/{published.names[0]}"
         assert source["licence"] == "CC BY-NC-SA 4.0"
 
 
 def test_without_a_file_people_are_told_where_it_is(tmp_path):
-    for stage, published in PUBLISHED.items():
-        with pytest.raises(InputError) as caught:
-            convert_published(
-                published, partial(convert, stage), folder=tmp_path, target=tmp_path / "made", address=None
-            )
-        for said in ("only a person can fetch it", published.pages[0], str(tmp_path / published.names[0])):
-            assert said in str(caught.value)
+    for known, converter in ((PUBLISHED, convert), (checkpoints.PUBLISHED, checkpoints.convert)):
+        for stage, published in known.items():
+            with pytest.raises(InputError) as caught:
+                convert_published(
+                    published, partial(converter, stage), folder=tmp_path, target=tmp_path / "made", address=None
+                )
+            for said in ("only a person can fetch it", published.pages[0], str(tmp_path / published.names[0])):
+                assert said in str(caught.value)

@@ -102,7 +102,7 @@ def test_lips_are_those_of_the_frame_asked_for_in_its_pixels(make_clip, whose):
 def test_speech_is_heard_around_the_target(make_clip, pooling, rows, width, factor):
     """At 25 and at 50 Hz, in every frame's own row; the value of row i is i."""
     clip = make_clip("a", 9)
-    write_npy(clip.speech, np.arange(rows * 9, dtype=np.float32)[:, None].repeat(80, axis=1))
+    write_npy(clip["speech"], np.arange(rows * 9, dtype=np.float32)[:, None].repeat(80, axis=1))
     data = FrameData([clip], PRESET, Recipe(steps=1, batch_size=1), pooling)
     assert data.audio_width == width
     batch = data.batch(np.random.default_rng(0), 60)
@@ -132,7 +132,7 @@ def test_noise_on_motion_frames_has_the_deviation_asked_for(make_clip):
 
 def test_blurred_motion_frames(make_clip):
     clip, random = make_clip("a", 4), np.random.default_rng(0)
-    write_video(clip.crop, random.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8), crf=2, intra=True)
+    write_video(clip["view"], random.integers(0, 256, (4, 96, 96, 3), dtype=np.uint8), crf=2, intra=True)
     sharp, soft = (draw([clip], 6, motion_blurred=on)["motion"].unflatten(1, (2, 3)) for on in (False, True))
     torch.testing.assert_close(soft, blurred(sharp.flatten(0, 1)).view_as(soft))
     assert soft.std() < 0.6 * sharp.std()
@@ -170,13 +170,13 @@ def test_clips_with_fewer_than_two_faces_are_left_out(make_clip, caplog):
 
 def test_speech_that_belongs_to_other_pictures_is_refused(make_clip):
     clip = make_clip("a", 40)
-    write_npy(clip.speech, np.zeros((60, 80), np.float32))
+    write_npy(clip["speech"], np.zeros((60, 80), np.float32))
     with pytest.raises(InputError, match="60 rows"):
         draw([clip])
 
 
 def test_clips_heard_by_another_encoder_are_named(make_clip):
     clips = [make_clip("a", 5), make_clip("b", 5)]
-    write_npy(clips[1].speech, np.zeros((10, 12), np.float32))
+    write_npy(clips[1]["speech"], np.zeros((10, 12), np.float32))
     with pytest.raises(InputError, match=r"b\.npy: 12 values a frame, but .*a\.npy holds 80"):
         draw(clips)

@@ -14,7 +14,8 @@ from models.diffused_heads.presets import PRESETS
 from models.diffused_heads.sampling import LONG, load
 from models.diffused_heads.unet import UNet
 from models.pictures import to_pixels
-from models.system import Request, SideBySide
+from models.system import Request
+from tests.small_clips import pictures
 from toolkit.errors import InputError
 
 OPTIONS = {
@@ -60,7 +61,7 @@ def features(length: int, seed: int = 0) -> np.ndarray:
 def draw(weights, clip, length: int, seed: int = 3, speech=None, **options) -> np.ndarray:
     sampler = load(weights, "debug", OPTIONS | options, "cpu")
     speech = features(length) if speech is None else speech
-    return np.stack(list(sampler.frames(clip, speech, length, seed)))
+    return pictures(sampler, clip, speech, length, seed)
 
 
 @pytest.mark.parametrize("length", [1, 2, 7])
@@ -117,12 +118,11 @@ def test_a_clip_is_the_same_alone_and_in_company(weights, make_clip, sampler):
         for number, (name, length) in enumerate(lengths.items())
     ]
     model = load(weights, "debug", OPTIONS | {"sampler": sampler}, "cpu")
-    assert isinstance(model, SideBySide)
     made = {number: [] for number in range(4)}
-    for number, picture in model.together(requests, 3):
-        made[number].append(picture)
+    for number, picture in model.sample(requests, 3):
+        made[number].append(picture.rgb)
     for number, request in enumerate(requests):
-        alone = np.stack(list(model.frames(request.reference, request.speech, request.length, 3)))
+        alone = pictures(model, request.clip, request.speech, request.length, 3)
         assert alike(np.stack(made[number]), alone)
     assert not alike(np.stack(made[1]), np.stack(made[3]))
 
@@ -130,7 +130,7 @@ def test_a_clip_is_the_same_alone_and_in_company(weights, make_clip, sampler):
 def test_clips_in_company_take_turns(weights, make_clip):
     clip = make_clip("a", 2)
     requests = [Request(clip, features(length), length) for length in (1, 3, 2)]
-    order = [number for number, _ in load(weights, "debug", OPTIONS, "cpu").together(requests, 0)]
+    order = [number for number, _ in load(weights, "debug", OPTIONS, "cpu").sample(requests, 0)]
     assert order == [1, 2, 0, 1, 2, 1]
 
 
@@ -163,7 +163,7 @@ def test_long_clips_are_warned_of_where_nothing_holds_them(weights, make_clip, c
     sampler = load(weights, "debug", OPTIONS | {"stabilise": stabilise}, "cpu")
     request = Request(make_clip("long one", 1), np.zeros((2 * length, 80), np.float32), length)
     with caplog.at_level(logging.WARNING, logger="talkflow"):
-        next(sampler.together([request], 0))
+        sampler.prepare(request)
     assert caplog.text.count(f"long one: {length} frames; beyond 225") == warned
 
 
@@ -206,7 +206,7 @@ def test_the_network_is_called_once_a_step(weights, make_clip):
     sampler = load(weights, "debug", OPTIONS | {"steps": 5}, "cpu")
     steps = []
     sampler.network.register_forward_pre_hook(lambda module, given: steps.append(given[1].tolist()))
-    list(sampler.frames(make_clip("a", 1), features(2), 2, 0))
+    pictures(sampler, make_clip("a", 1), features(2), 2, 0)
     assert steps == [[999], [799], [599], [399], [199]] * 2
 
 
@@ -231,8 +231,7 @@ def test_published_settings_are_read_from_the_weights(published, make_clip):
     assert (network.width, network.motion_channels, network.audio_width) == (32, 1, 12)
     assert (sampler.preset.size, sampler.drawing.sampler, sampler.drawing.prediction) == (128, "ancestral", "noise")
     assert network.middle_block[1].heads == 1  # 64 channels, 64 to a head
-    made = list(sampler.frames(make_clip("a", 1), np.ones((1, 12), np.float32), 1, 0))
-    assert np.stack(made).shape == (1, 128, 128, 3)
+    assert pictures(sampler, make_clip("a", 1), np.ones((1, 12), np.float32), 1, 0).shape == (1, 128, 128, 3)
 
 
 def test_weights_of_ours_are_no_published_ones(weights):
@@ -296,6 +295,6 @@ def test_few_steps_give_numbers(published, make_clip, monkeypatch, sampler, prec
     request = Request(make_clip("a", 1), np.ones((2, 12), np.float32), 2)
     made = []
     monkeypatch.setattr(sampling, "to_pixels", lambda images: made.append(images) or to_pixels(images))
-    list(drawn.together([request], 0))
+    list(drawn.sample([request], 0))
     assert torch.stack(made).isfinite().all()
     assert torch.stack(made).std() > 0.01

@@ -88,7 +88,7 @@ def test_without_options_the_recipe_holds(make_clip):
     job = task("unet", "debug", {"steps": None, "identity": None, "motion_noise": None}, [clip])
     assert job.data.recipe == RECIPES["debug"]
     assert job.module.network.audio_width == 160  # two rows of mel a frame, end to end
-    assert set(job.files) == {clip.crop, clip.transform, clip.speech}
+    assert set(job.files) == {clip["view"], clip["transform"], clip["speech"]}
 
 
 def test_first_loss_of_noise_prediction(make_clip, silent):
@@ -152,13 +152,13 @@ def test_every_learnable_tensor_learns(make_clip, silent, preset):
 def test_training_starts_from_given_weights(make_clip, tmp_path):
     given = {name: value + 1 for name, value in PRESETS["debug"].build(160).state_dict().items()}
     write_weights(tmp_path / "start.safetensors", given, {})
-    clip, options = make_clip("a", 4), {"initial": str(tmp_path / "start.safetensors")}
-    job = task("unet", "debug", options, [clip])
-    assert job.settings["initial"] == options["initial"]
+    clip, weights = make_clip("a", 4), {"initial": tmp_path / "start.safetensors"}
+    job = task("unet", "debug", {}, [clip], weights)
+    assert weights["initial"] in job.files
     for name, value in job.module.network.state_dict().items():
         assert torch.equal(value, given[name])
     with pytest.raises(InputError, match="audio_embed"):
-        task("unet", "debug", options | {"speech_pooling": "mean"}, [clip])
+        task("unet", "debug", {"speech_pooling": "mean"}, [clip], weights)
 
 
 def test_training_learns_one_clip(make_clip, tmp_path):

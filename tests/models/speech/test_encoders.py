@@ -114,9 +114,9 @@ def test_normalisation_is_of_the_whole_utterance_however_it_is_read(samples, mon
 def test_one_layer_of_all(folders, samples, encoder):
     network = load(encoder, str(folders[encoder]))
     every = whole(network, samples[:6400])
-    for layer in (0, 1, -1):
-        np.testing.assert_array_equal(whole(network, samples[:6400], layer=layer), every[:, [layer]])
-    with pytest.raises(InputError, match=rf"speech\.{encoder}\.layer.*9 does not exist"):
+    for layer, index in ((0, 0), (1, 1), (-1, -1), ("last", -1)):
+        np.testing.assert_array_equal(whole(network, samples[:6400], layer=layer), every[:, [index]])
+    with pytest.raises(InputError, match=rf"layer of a {encoder} entry.*9 does not exist"):
         list(features(network, samples, layer=9))
 
 
@@ -271,7 +271,7 @@ def test_a_missing_model_says_without_asking_the_hub_which_file_goes_where(tmp_p
         "config.json",
         "model.safetensors",
         "weights/chinese-hubert-large-that",
-        "speech.hubert.model",
+        "the entry's `model`",
         "download",
     ):
         assert word in text

@@ -6,13 +6,13 @@ from harness import by_call, network
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.diffused_heads.audio_encoder import AudioEncoder, audio_windows
 from models.diffused_heads.conditioning import blurred, motion_numbers, motion_picture, speech_numbers
 from models.diffused_heads.generation import Drawing, generate
 from models.diffused_heads.losses import losses
 from models.diffused_heads.unet import UNet
 from models.diffusion import Schedule, cosine_schedule, posterior, reverse, rounded
 from models.pictures import fitted, to_tensor
+from models.speech.sda import AudioEncoder, audio_windows
 from toolkit.faces import similarity
 from toolkit.faces.mean_face import alignment, mean_face, placed
 from toolkit.faces.warp import warp

@@ -1,10 +1,10 @@
-"""check_embeddings: what is wrong with the user's own embeddings is known before anything needs them."""
+"""check_supplied_speech: what is wrong with the user's own speech features is known before anything needs them."""
 
 import numpy as np
 import pytest
 
 from toolkit.files import read_json, write_json
-from workflow_scripts.check_embeddings import check_embeddings
+from workflow_scripts.check_supplied_speech import check_supplied_speech
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def check(tmp_path):
             write_json(tmp_path / f"{clip}.json", {"clip": clip, "usable": clip not in unusable, "media": media})
         verdicts = [tmp_path / f"{clip}.json" for clip in clips]
         spans = dict.fromkeys(clips, (None, None)) | dict(spans)
-        check_embeddings(verdicts, tmp_path / "wrong.json", system="diffused_heads", embeddings=tmp_path, spans=spans)
+        check_supplied_speech(verdicts, tmp_path / "wrong.json", folder=tmp_path, rate=25, spans=spans)
         return read_json(tmp_path / "wrong.json")
 
     return check

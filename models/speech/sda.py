@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_weights, read_weights
-from toolkit.speech import Samples, read_padded
+from toolkit import devices
+from toolkit.speech import Recording, Samples, read_padded
 from toolkit.timing import SAMPLES_PER_FRAME
 
 WINDOW = 3200  # samples heard for one frame, 0.2 s at 16 kHz
@@ -100,8 +101,13 @@ def sizes(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     return {"channels": first[0], "code": last[0], "width": recurrent[1], "layers": layers}
 
 
+def extract(samples: Recording, entry: dict, source: Path) -> Iterator[np.ndarray]:
+    """Embeddings of a recording by the encoder in `source`, 25 a second: blocks (n, width) float32."""
+    return embed(load(source, devices.device()), samples)
+
+
 def load(path: str | Path, device: torch.device | str = "cpu") -> AudioEncoder:
-    """The encoder in a `.safetensors` file, ready to listen. Raises InputError where the file holds anything else."""
+    """The encoder in a `.safetensors` file, ready to use. Raises InputError where the file holds anything else."""
     tensors = read_weights(path)
     encoder = AudioEncoder(**sizes(tensors))
     load_weights(encoder, tensors, path)

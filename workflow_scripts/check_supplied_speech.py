@@ -1,40 +1,39 @@
-"""Judge the user's own embeddings before any stage needs them, as the clips themselves are judged."""
+"""Check the user's own speech features before any stage needs them, as the clips themselves are checked."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from models.registry import system as find_system
+from models.speech.supplied import check_supplied, find_supplied
 from toolkit.errors import InputError
 from toolkit.files import read_json, write_json
 from toolkit.log import job_log, logger
 from toolkit.timing import frame_count
 
 
-def check_embeddings(
+def check_supplied_speech(
     verdicts: Iterable[str | Path],
     wrong: str | Path,
     *,
-    system: str,
-    embeddings: str | Path,
+    folder: str | Path,
+    rate: int,
     spans: Mapping[str, tuple[float | None, float | None]],
 ) -> None:
-    """Write `wrong`, {clip: {"problem", "remedy"} of its embeddings}; that never fails for bad input.
+    """Write `wrong`, {clip: {"problem", "remedy"} of its features}; that never fails for bad input.
 
-    verdicts: JSON files of `inspect_clip`; unusable clips are not looked at. embeddings: the user's folder. spans: start
-    and end (s) of each clip in its video, where it is cut.
+    verdicts: JSON files of `inspect_clip`; unusable clips are not looked at. folder, rate: of the entry. spans:
+    start and end (s) of each clip in its video, where it is cut.
     """
-    speech = find_system(system).part("speech")
-    found = {}
+    records = {}
     for verdict in map(read_json, verdicts):
         if not verdict["usable"]:
             continue
         frames = _frames(verdict["media"], *spans[verdict["clip"]])
         try:
-            speech.check_supplied(speech.find_supplied(embeddings, verdict["clip"]), frames)
+            check_supplied(find_supplied(folder, verdict["clip"]), frames, rate)
         except InputError as error:
-            found[verdict["clip"]] = {"problem": f"{error.subject}: {error.problem}", "remedy": error.remedy}
+            records[verdict["clip"]] = {"problem": f"{error.subject}: {error.problem}", "remedy": error.remedy}
             logger.warning("%s", error)
-    write_json(wrong, found)
+    write_json(wrong, records)
 
 
 def _frames(media: dict, start: float | None, end: float | None) -> int | None:
@@ -46,4 +45,4 @@ def _frames(media: dict, start: float | None, end: float | None) -> int | None:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        check_embeddings(snakemake.input.verdicts, snakemake.output.wrong, **snakemake.params)
+        check_supplied_speech(snakemake.input.verdicts, snakemake.output.wrong, **snakemake.params)

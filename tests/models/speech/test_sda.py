@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from models.checkpoints import write_weights
-from models.diffused_heads import audio_encoder
-from models.diffused_heads.audio_encoder import AudioEncoder, audio_windows, embed, load, sizes
+from models.speech import sda
+from models.speech.sda import AudioEncoder, audio_windows, embed, load, sizes
 from toolkit.errors import InputError
 from toolkit.speech import Samples
 
@@ -131,4 +131,4 @@ def test_weights_of_another_network_are_refused(encoder, tmp_path, lost):
 
 
 def test_a_full_block_is_half_a_minute():
-    assert audio_encoder._BLOCK == 30 * 25
+    assert sda._BLOCK == 30 * 25
