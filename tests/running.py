@@ -32,8 +32,8 @@ def command(folder: Path, *arguments: str) -> list[str]:
 def run_once(folder: Path) -> Path:
     """A clean clone of this working tree in `folder`, with the demo run in it unless another worker has done so."""
     with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            shutil.copytree(HOME, folder, ignore=shutil.ignore_patterns(*NOT_CLONED))
+        if not (folder / "run.code").exists():
+            shutil.copytree(HOME, folder, ignore=shutil.ignore_patterns(*NOT_CLONED), dirs_exist_ok=True)
             path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
             words = ["snakemake", "--cores", CORES, "all"]
             environment = os.environ | {"PATH": path}
