@@ -12,13 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 from soundfile import LibsndfileError
-from tqdm import tqdm
 
 from models.registry import system as find_system
 from models.system import Clip, Request, Sampler, SideBySide
 from toolkit import devices
 from toolkit.errors import InputError
-from toolkit.log import logger
+from toolkit.log import logger, progress
 from toolkit.media.audio import count_samples
 from toolkit.media.frames import FrameReader
 from toolkit.media.writer import whole_video
@@ -126,7 +125,7 @@ def _written(pictures: Iterable[tuple[int, np.ndarray]], requests: dict[str, Req
             for file, name in zip(files, names, strict=True)
         ]
         title = names[0] if len(names) == 1 else f"{len(names)} clips"
-        for number, picture in tqdm(pictures, total=sum(lengths), desc=title, unit="frame", mininterval=5):
+        for number, picture in progress(pictures, sum(lengths), title, "frame"):
             writers[number].write(picture)
             if writers[number].frames == lengths[number]:
                 files[number].close()

@@ -3,6 +3,7 @@
 import csv
 import os
 import sys
+import time
 from pathlib import Path
 
 # Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the house.
@@ -11,12 +12,14 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv(
 sys.path.insert(0, str(HOME))
 
 from metrics.weights import asking
+from models.provenance import caution, read_records
 from models.registry import SYSTEMS, system
 from toolkit import devices
 from toolkit.batches import deal
 from toolkit.clips import ClipRow, read_clips
 from toolkit.errors import InputError
 from toolkit.files import safe_name
+from toolkit.log import remarks
 from toolkit.settings import complete, read_schema
 
 
@@ -56,6 +59,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+STARTED = time.time()
 SOURCES = SPEECH | PICTURES | CLIPS
 
 # Never two dashes in a row: they part a pair's video from its audio.
@@ -249,9 +253,23 @@ def scores(wildcards) -> list[str]:
 
 
 def weight_records(wildcards) -> list[str]:
-    """The records of all weights that generate, but for those in a folder of the user's, which has none."""
+    """The records of all weights that generate; those in a folder of the user's may have none."""
     own = [path for name in config["systems"] if config[name].get("speech") == "sda" for path in encoder_weights(name)]
-    return [str(Path(path).with_suffix(".json")) for path in trained(wildcards) + own if path.startswith("results/")]
+    records = [Path(path).with_suffix(".json") for path in trained(wildcards) + own]
+    return [str(path) for path in records if path.parts[0] == "results" or path.is_file()]
+
+
+def last_words() -> None:
+    """Say at a run's end what its jobs warned of or refused and, once for each system that made deliverables, what is to
+    be known of its weights."""
+    for remark in remarks("results/logs", since=STARTED):
+        logger.warning(remark)
+    for name in config["systems"]:
+        logs = [path for rule in ("mux_video", "dub_video") for path in Path("results/logs", rule, name).glob("*.log")]
+        if any(path.stat().st_mtime >= STARTED for path in logs):
+            words = caution(name, read_records(stage_weights(name, stage) for stage in system(name).stages))
+            if words:
+                logger.warning(words)
 
 
 def hearing() -> dict[str, str]:

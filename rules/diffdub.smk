@@ -3,6 +3,7 @@
 
 rule train_diffdub_renderer:
     input:
+        verdicts=training_files("results/inspected/{clip}.json"),
         crops=training_files("results/crops/{clip}.mp4"),
         transforms=training_files("results/crops/{clip}.npz"),
     output:
@@ -55,6 +56,7 @@ rule encode_diffdub_latents:
 
 rule train_diffdub_sequence:
     input:
+        verdicts=training_files("results/inspected/{clip}.json"),
         crops=training_files("results/crops/{clip}.mp4"),
         transforms=training_files("results/crops/{clip}.npz"),
         speech=training_files(f"results/features/{config['diffdub']['speech']}/{{clip}}.npy"),

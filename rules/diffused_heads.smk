@@ -56,6 +56,7 @@ rule embed_speech:
 
 rule train_diffused_heads:
     input:
+        verdicts=training_files("results/inspected/{clip}.json"),
         crops=training_files(f"results/{view('diffused_heads')}/{{clip}}.mp4"),
         transforms=training_files(f"results/{view('diffused_heads')}/{{clip}}.npz"),
         speech=training_files(f"results/features/{config['diffused_heads']['speech']}/{{clip}}.npy"),

@@ -1,4 +1,12 @@
-"""One page to look at."""
+"""One page to look at, and what stays on the screen when a run ends."""
+
+
+onsuccess:
+    last_words()
+
+
+onerror:
+    last_words()
 
 
 rule build_report:
@@ -32,6 +40,11 @@ rule build_report:
         mem_mb=2000,
     params:
         videos=lambda wildcards, input: players(input.sources, input.videos),
+        presets={
+            name: (config[name]["preset"], config[name]["weights"])
+            for name in config["systems"]
+            if system(name).stages
+        },
         encoders=hearing(),
         benchmarks="results/benchmarks",
         baselines=[name for name in config["systems"] if not system(name).stages],

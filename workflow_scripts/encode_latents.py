@@ -6,13 +6,11 @@ each clip, under its name.
 
 from pathlib import Path
 
-from tqdm import tqdm
-
 from models.registry import system as find_system
 from models.system import Clip
 from toolkit import devices
 from toolkit.files import whole
-from toolkit.log import job_log
+from toolkit.log import job_log, progress
 
 
 def encode_latents(
@@ -26,7 +24,7 @@ def encode_latents(
         encoding = find_system(system).part("encoding")
         tensors = {
             clip.name: encoding.encode(weights, preset, clip, device)
-            for clip in tqdm(clips, desc="lip latents", unit="clip", mininterval=5)
+            for clip in progress(clips, len(clips), "lip latents", "clip")
         }
         with whole(latents) as partial:
             save_file(tensors, partial)

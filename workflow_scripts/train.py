@@ -5,11 +5,13 @@ it, and the averaged weights are written with a note of how they came to be. Run
 from its checkpoint.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from models.registry import system as find_system
 from models.system import Clip
 from toolkit import devices
+from toolkit.files import read_json
 from toolkit.log import job_log
 
 
@@ -23,12 +25,14 @@ def train(
     options: dict,
     seed: int,
     clips: list[Clip],
+    verdicts: Sequence[str | Path],
     gpus: int = 1,
     workers: int = 0,
 ) -> None:
     """Write `weights` (.safetensors, and a .json beside it). `checkpoints` is where a killed run goes on from.
 
-    `options` overrides the preset's training settings. `gpus` are trained on in parallel where the machine has them, and then
+    `options` overrides the preset's training settings; `verdicts` are the clips' (`inspect_clip`), which know whether
+    they are synthetic. `gpus` are trained on in parallel where the machine has them, and then
     `workers` processes decode pictures for each.
     """
     with devices.lease(gpus) as leased:
@@ -49,6 +53,7 @@ def train(
             "steps": task.steps,
             "seed": seed,
             "clips": [clip.name for clip in clips],
+            "synthetic_clips": sum(read_json(verdict)["media"]["synthetic"] for verdict in verdicts),
         }
         write_weights(weights, trained, record)
 
@@ -72,6 +77,7 @@ if __name__ == "__main__":
                 snakemake.input.get("speech"),
                 snakemake.input.get("latents"),
             ),
+            verdicts=snakemake.input.verdicts,
             gpus=snakemake.resources.get("gpu", 1),
             workers=snakemake.threads - 1,
             **snakemake.params,
