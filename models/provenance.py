@@ -30,7 +30,7 @@ def _is_ours(record: object) -> bool:
 def caution(system: str, records: Sequence[dict]) -> str | None:
     """One line on weights that are a demonstration, and what to do; None where the records say nothing of that kind."""
     reasons = []
-    synthetic = [record for record in records if record.get("synthetic_clips")]
+    synthetic = [record for record in records if record.get("synthetic_clips") and "clips" in record]
     if synthetic:
         counts = ", ".join(
             f"{record['stage']} on {record['synthetic_clips']} of {len(record['clips'])} clips" for record in synthetic

@@ -1,6 +1,6 @@
 """Snakemake's progress as a compact view: a bar for each phase and what every running job last wrote to its log.
 
-`snakemake --logger talkflow`; `make demo` takes it, `make demo LOG=plain` takes Snakemake's own lines. Snakemake finds a
+`snakemake --logger talkflow`; `make demo` takes it, `make demo VIEW=plain` takes Snakemake's own lines. Snakemake finds a
 logger by the name of this package, anywhere on Python's path.
 """
 

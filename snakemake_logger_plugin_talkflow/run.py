@@ -92,3 +92,10 @@ class Run:
     def jobs(self, name: str) -> int:
         """Jobs of a phase, as far as they are known."""
         return max(self.planned.get(name, 0), self.started.get(name, 0))
+
+    def is_known(self, name: str) -> bool:
+        """Whether a phase has no more jobs than `jobs` says: it keeps to its plan, or every job of the run has a phase."""
+        targets = 1
+        return self.started.get(name, 0) <= self.planned.get(name, 0) or (
+            sum(map(self.jobs, ORDER)) + targets >= self.total
+        )

@@ -67,9 +67,10 @@ class Screen:
         for name in ORDER:
             if jobs := self.run.jobs(name):
                 done, failed = self.run.finished.get(name, 0), self.run.failed.get(name, 0)
-                words = Text(f"{done} of {jobs}")
+                known = self.run.is_known(name)
+                words = Text(f"{done} of {jobs}" if known else f"{done} so far")
                 words.append(f", {failed} failed" if failed else "", style="red")
-                phases.add_row(Text(name, style="bold"), ProgressBar(jobs, done, width=40), words)
+                phases.add_row(Text(name, style="bold"), ProgressBar(jobs if known else None, done, width=40), words)
         minutes, seconds = divmod(int(time.monotonic() - self.run.begun), 60)
         words = Text(f"{self.run.done} of {self.run.total} jobs, {minutes}:{seconds:02d} min")
         phases.add_row(Text("all", style="bold"), ProgressBar(self.run.total, self.run.done, width=40), words)
