@@ -55,6 +55,7 @@ class Screen:
     def stop(self) -> None:
         """Leave the last state on the screen and give standard error back."""
         if self._aside is not None and self._live.is_started:
+            self.run.running.clear()
             self._live.stop()
             sys.stderr.flush()
             os.dup2(self._terminal, 2)
