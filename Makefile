@@ -1,12 +1,15 @@
 # make demo: environment, then the workflow on the built-in demo.   make test: the same environment plus test tools, then the tests.
+# make demo VIEW=plain: with Snakemake's own lines in place of the compact view.
 PYTHON ?= python3
+VIEW ?= compact
+LOGGER := $(if $(filter compact,$(VIEW)),--logger talkflow)
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .PHONY: demo test setup lint lock clean
 
 demo: .venv/.run
-	@snakemake --cores all all
+	@PYTHONPATH="$(CURDIR)" snakemake all --cores all $(LOGGER)
 	@echo "Done. Open results/report.html in a browser; the table is results/metrics.csv, the videos are in results/videos."
 
 test: setup lint

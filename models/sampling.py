@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from soundfile import LibsndfileError
-from tqdm import tqdm
 
 from models.registry import get_system
 from models.system import Clip, Picture, Request, Sampler
 from toolkit import devices
 from toolkit.errors import InputError
-from toolkit.log import logger
+from toolkit.log import logger, progress
 from toolkit.media.audio import count_samples
 from toolkit.media.frames import FrameReader
 from toolkit.media.masks import atomic_masks, mask_file
@@ -98,7 +97,7 @@ def _write(sampler: Sampler, requests: dict[str, Request], folder: Path, seed: i
     title = names[0] if len(names) == 1 else f"{len(names)} clips"
     with ExitStack() as unfinished:
         pictures = sampler.sample(list(requests.values()), seed) if requests else ()
-        for number, picture in tqdm(pictures, total=sum(lengths), desc=title, unit="frame", mininterval=5):
+        for number, picture in progress(pictures, sum(lengths), title, "frame"):
             if not counts[number]:
                 writers[number] = unfinished.enter_context(_SampleWriter(folder / f"{names[number]}.mp4"))
             writers[number].write(picture)

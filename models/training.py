@@ -26,7 +26,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn, update_bn
 from torch.utils.data import DataLoader, Dataset
 
 from toolkit.files import read_json, whole, write_json
-from toolkit.log import logger
+from toolkit.log import PROGRESS, logger
 
 
 class Batches(Protocol):
@@ -279,5 +279,6 @@ class _Lines(Callback):
         pace = (now - self.start) / (step - self.first)
         left = pace * (trainer.max_steps - step) / 60
         loss = float(trainer.callback_metrics["loss"])
-        logger.info("step %d of %d: loss %.5f, %.3g s a step, %.1f min left", step, trainer.max_steps, loss, pace, left)
+        words = "step %d of %d: loss %.5f, %.3g s a step, %.1f min left"
+        logger.log(PROGRESS, words, step, trainer.max_steps, loss, pace, left)
         self.shown = now

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -13,12 +14,14 @@ sys.path.insert(0, str(HOME))
 from metrics.transcripts import find_transcripts
 from metrics.weights import asking
 from models.configuration import read_configuration
+from models.provenance import caution, read_records
 from models.registry import SYSTEMS, get_system
 from models.speech.registry import KINDS, SpeechKind
 from models.speech.supplied import supplied_files
 from toolkit.batches import Batches
 from toolkit.clips import dub_rows, read_clips
 from toolkit.errors import InputError
+from toolkit.log import remarks
 from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
 from toolkit.talker.table import read_talker
 
@@ -30,6 +33,7 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+STARTED = time.time()
 SOURCES = SPEECH | PICTURES | CLIPS
 DUBBED = [Pair(video, audio, "dubbed") for video in PICTURES for audio in SPEECH]
 
@@ -240,10 +244,24 @@ def scores(wildcards) -> list[str]:
 
 
 def weight_records(wildcards) -> list[str]:
-    """The records of all weights that generate, but for those in a folder of the user's, which has none."""
+    """The records of all weights that generate; those in a folder of the user's may have none."""
     encoders = [entry for entry in speech_entries() if speech_kind(entry).has_weights]
     weights = trained(wildcards) + [path for entry in encoders for path in speech_source(entry, clip="")]
-    return [str(Path(path).with_suffix(".json")) for path in weights if path.startswith("results/")]
+    records = [Path(path).with_suffix(".json") for path in weights]
+    return [str(path) for path in records if path.parts[0] == "results" or path.is_file()]
+
+
+def last_words() -> None:
+    """Say at a run's end what its jobs warned of or refused and, once for each system that made deliverables, what is to
+    be known of its weights."""
+    for remark in remarks("results/logs", since=STARTED):
+        logger.warning(remark)
+    for name in config["systems"]:
+        logs = [path for rule in ("mux_video", "dub_video") for path in Path("results/logs", rule, name).glob("*.log")]
+        if any(path.stat().st_mtime >= STARTED for path in logs):
+            words = caution(name, read_records(stage_weights(name, stage) for stage in get_system(name).stages))
+            if words:
+                logger.warning(words)
 
 
 def speech_models() -> dict[str, str]:

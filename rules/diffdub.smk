@@ -3,6 +3,7 @@
 
 rule train_diffdub_renderer:
     input:
+        verdict=training_files("results/inspected/{clip}.json"),
         view=training_files("results/crops/{clip}.mp4"),
         transform=training_files("results/crops/{clip}.npz"),
         initial=given(config["diffdub"]["training"]["renderer"].get("initial")),
@@ -57,6 +58,7 @@ rule encode_diffdub_latents:
 
 rule train_diffdub_sequence:
     input:
+        verdict=training_files("results/inspected/{clip}.json"),
         view=training_files("results/crops/{clip}.mp4"),
         transform=training_files("results/crops/{clip}.npz"),
         speech=training_files(f"results/features/{config['diffdub']['speech']}/{{clip}}.npy"),

@@ -7,6 +7,7 @@ localrules:
 
 rule train_diffused_heads:
     input:
+        verdict=training_files("results/inspected/{clip}.json"),
         view=training_files(f"results/{view('diffused_heads')}/{{clip}}.mp4"),
         transform=training_files(f"results/{view('diffused_heads')}/{{clip}}.npz"),
         speech=training_files(f"results/features/{config['diffused_heads']['speech']}/{{clip}}.npy"),

@@ -1,4 +1,12 @@
-"""One page to look at."""
+"""One page to look at, and what stays on the screen when a run ends."""
+
+
+onsuccess:
+    last_words()
+
+
+onerror:
+    last_words()
 
 
 rule build_report:
@@ -31,6 +39,11 @@ rule build_report:
     resources:
         mem_mb=2000,
     params:
+        presets={
+            name: (config[name]["preset"], config[name]["weights"])
+            for name in config["systems"]
+            if get_system(name).stages
+        },
         encoders=speech_models(),
         benchmarks="results/benchmarks",
         baselines=[name for name in config["systems"] if not get_system(name).stages],

@@ -49,7 +49,10 @@ def test_every_kind_of_file_of_the_design_is_there(demo, clips):
     assert probe(results / "aligned/plain_planets.mp4").frames == probe(results / "clips/plain_planets.mp4").frames
     record = json.loads((results / "models/diffdub/sequence.json").read_text())
     assert (record["preset"], record["steps"]) == ("debug", RECIPES["sequence"]["debug"].steps)
-    assert (results / "report.html").stat().st_size > 10_000
+    assert record["synthetic_clips"] == len(record["clips"])
+    page = (results / "report.html").read_text(encoding="utf-8")
+    for system in SYSTEMS:
+        assert page.count(f"{system}: its weights were trained on synthetic talkers") == 1
 
 
 def test_picture_sound_and_speech_features_agree_on_the_length(demo, clips):
@@ -146,6 +149,10 @@ def test_a_dubbed_video_is_made_of_any_picture_and_any_speech(demo_copy, tmp_pat
     assert output.returncode == 0, output.stderr[-3000:]
     seconds = soundfile.info(HOME / "demo/speech/bakery.flac").duration
     assert probe(demo_copy / target).frames == int(25 * seconds + 0.5)
+    (words,) = [line for line in output.stderr.splitlines() if "its weights were trained on synthetic talkers" in line]
+    assert words.startswith(f"{system}: ")
+    assert "preset debug" in words
+    assert f"Set {system}: weights: published" in words
 
 
 def test_bad_clips_are_named_and_all_others_are_finished(demo, tmp_path):

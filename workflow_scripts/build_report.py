@@ -7,6 +7,7 @@ from pathlib import Path
 
 from metrics.report.page import render
 from metrics.tables import read_metrics, read_summary
+from models.provenance import caution, read_records
 from toolkit.files import read_json, write_text
 from toolkit.log import job_log
 
@@ -23,6 +24,7 @@ def build_report(
     speech: Sequence[str] = (),
     sounds: Sequence[str] = (),
     weights: Sequence[str] = (),
+    presets: Mapping[str, tuple[str, str]] | None = None,
     encoders: Mapping[str, str] | None = None,
     benchmarks: str | None = None,
     baselines: Sequence[str] = (),
@@ -32,10 +34,14 @@ def build_report(
     `{metric}_{kind}.svg` into the folder `plots`.
 
     `videos` ({"pair", "system", "path"}) are shown side by side by pair, in their order, for at most `max_players`
-    pairs; `sounds` are the clips' speech ({clip}.wav); `weights` the records beside the systems' weights; `encoders` the
-    models that hear speech, by name; `benchmarks` is the folder of Snakemake's benchmark files; `baselines` are the
+    pairs; `sounds` are the clips' speech ({clip}.wav); `weights` the records beside the systems' weights; `presets` for each
+    system that has weights its preset and where they are from, as configured; `encoders` the models that hear speech, by
+    name; `benchmarks` is the folder of Snakemake's benchmark files; `baselines` are the
     systems that the others are held against.
     """
+    records = read_records(weights)
+    presets = presets or {}
+    of_systems = {name: [record for record in records if record.get("system") == name] for name in presets}
     page = render(
         read_metrics(metrics_csv),
         read_summary(summary_csv),
@@ -43,7 +49,9 @@ def build_report(
         videos,
         _verdicts(verdicts, speech),
         sounds={Path(path).stem: Path(path) for path in sounds},
-        weights=[read_json(path) for path in weights],
+        weights=records,
+        presets=presets,
+        cautions=[words for name, own in of_systems.items() if (words := caution(name, own))],
         encoders=encoders,
         benchmarks=Path(benchmarks) if benchmarks else None,
         baselines=baselines,

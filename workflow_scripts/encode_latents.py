@@ -5,13 +5,11 @@ A later stage learns from these latents: a file for each clip, a table of tensor
 
 from pathlib import Path
 
-from tqdm import tqdm
-
 from models.registry import get_system
 from models.system import Clip, clips_from, weights_from
 from toolkit import devices
 from toolkit.files import whole
-from toolkit.log import job_log
+from toolkit.log import job_log, progress
 
 
 def encode_latents(
@@ -23,7 +21,7 @@ def encode_latents(
 
         device = devices.device()
         encoding = get_system(system).part("encoding")
-        for clip in tqdm(clips, desc="latents", unit="clip", mininterval=5):
+        for clip in progress(clips, len(clips), "latents", "clip"):
             with whole(Path(folder) / f"{clip.name}.safetensors") as partial:
                 save_file(encoding.encode(weights, preset, clip, device), partial)
 

@@ -12,6 +12,7 @@ from models.system import System
 from toolkit.errors import InputError
 from toolkit.faces.view import read_view
 from toolkit.log import job_log, logger
+from toolkit.media.container import SYNTHETIC
 from toolkit.media.frames import FrameReader, read_frames
 from toolkit.media.masks import read_masks
 from toolkit.media.mux import mux
@@ -58,8 +59,8 @@ def mux_video(
             ),
             crf=_CRF,
         )
-        comment = f"Synthetic video made by Talkflow with {system}"
-        mux(silent, audio, video, title=f"Synthetic: {video.stem}", comment=comment)
+        comment = f"{SYNTHETIC} video made by Talkflow with {system}"
+        mux(silent, audio, video, title=f"{SYNTHETIC}: {video.stem}", comment=comment)
     finally:
         silent.unlink(missing_ok=True)
     logger.info("%s: %d frames, %.2f s", video, frames, frames / FPS)

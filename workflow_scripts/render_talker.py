@@ -13,6 +13,7 @@ from toolkit.faces.geometry import mouth_opening
 from toolkit.files import read_json, write_json
 from toolkit.log import job_log, logger
 from toolkit.media.audio import read_audio, write_audio
+from toolkit.media.container import SYNTHETIC
 from toolkit.media.mux import mux
 from toolkit.media.writer import write_video
 from toolkit.talker.motion import at_frames, talker_motion
@@ -38,7 +39,7 @@ def render_talker(
         silent, sound = Path(folder, "silent.mp4"), Path(folder, "sound.wav")
         write_video(silent, actor.frames(motion))
         write_audio(sound, samples)
-        mux(silent, sound, video, title=clip, comment="Synthetic: a talker of the Talkflow demo")
+        mux(silent, sound, video, title=clip, comment=f"{SYNTHETIC}: a talker of the Talkflow demo")
     content = {
         "clip": clip,
         "speaker": look,

@@ -7,7 +7,7 @@ that the speech is from, which it should follow, and how it opened in the clip t
 not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -26,8 +26,9 @@ from toolkit.faces.detectors import detector as face_detector
 from toolkit.faces.tracking import track
 from toolkit.faces.view import View, read_view
 from toolkit.files import read_json, write_json, write_npz
-from toolkit.log import job_log
+from toolkit.log import job_log, progress
 from toolkit.media.audio import read_audio
+from toolkit.media.probe import probe
 
 NO_REFERENCE = "no reference: the speech is another clip's, so what the frames should look like is not known"
 OWN_SPEECH = "the speech is the picture's own: the same as the mouth correlation"
@@ -78,8 +79,13 @@ def score_pair(
         reasons=absent
         | ({"video opening": OWN_SPEECH} if own else {"reference": NO_REFERENCE, "reference landmarks": NO_REFERENCE}),
     )
+
+    def follow(frames: Iterable[np.ndarray]) -> Landmarks:
+        counted = progress(frames, probe(sample).frames or 0, f"{system} {video}--{audio}", "frame")
+        return track(counted, detector=face_detector(detector))
+
     with lease() if there else nullcontext():
-        record, arrays = score(given, partial(track, detector=face_detector(detector)))
+        record, arrays = score(given, follow)
     pair = {
         "system": system,
         "pair": f"{video}--{audio}",

@@ -11,6 +11,7 @@ from models.registry import get_system
 from models.system import Clip, clips_from, weights_from
 from toolkit import devices
 from toolkit.commit import commit
+from toolkit.files import read_json
 from toolkit.log import job_log
 
 
@@ -30,7 +31,8 @@ def train(
 ) -> None:
     """Write the weights `output` (.safetensors, and a .json beside it). `checkpoints` is where a killed run goes on from.
 
-    `options` overrides the preset's training settings. `weights` are those of earlier stages and of other networks by
+    `options` overrides the preset's training settings. Every clip has its `verdict` (`inspect_clip`), which knows whether it
+    is synthetic. `weights` are those of earlier stages and of other networks by
     stem, and `initial` ones to start from. `gpus` are trained on in parallel where the machine has them, and then
     `workers` processes decode pictures for each.
     """
@@ -52,6 +54,7 @@ def train(
             "steps": task.steps,
             "seed": seed,
             "clips": [clip.name for clip in clips],
+            "synthetic_clips": sum(read_json(clip["verdict"])["media"]["synthetic"] for clip in clips),
             "commit": commit(),
         }
         write_weights(output, trained, record)

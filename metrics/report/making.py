@@ -35,6 +35,32 @@ def versions(records: Iterable[dict]) -> dict[str, str]:
     return {library: " and ".join(releases) for library, releases in found.items()}
 
 
+def trainings(presets: Mapping[str, tuple[str, str]], records: Iterable[dict]) -> list[dict]:
+    """How each system's weights were trained: a row for each record of its stages, or one where there is none.
+
+    A row has `system`, `stage`, `preset`, `weights` (where they are from), `steps`, `clips` (names, None where nobody
+    recorded them) and how many of those are `synthetic`. `presets` are (preset, weights) by system, as configured;
+    a record's own preset, steps and clips are those that its weights were trained with.
+    """
+    records = list(records)
+    rows = []
+    for system, (preset, source) in presets.items():
+        own = [record for record in records if record.get("system") == system] or [{}]
+        rows += [
+            {
+                "system": system,
+                "stage": record.get("stage", "all"),
+                "preset": record.get("preset", preset),
+                "weights": record.get("origin", "trained here" if source == "trained" else source),
+                "steps": record.get("steps"),
+                "clips": record.get("clips"),
+                "synthetic": record.get("synthetic_clips", 0),
+            }
+            for record in own
+        ]
+    return rows
+
+
 def weights(trained: Iterable[dict], records: Iterable[dict], encoders: Mapping[str, str]) -> list[dict]:
     """Every network's weights: `name`, what it is `used` for, where it `came` from, its `licence` and `digest`.
 

@@ -36,6 +36,8 @@ def render(
     *,
     sounds: Mapping[str, Path] | None = None,
     weights: Sequence[dict] = (),
+    presets: Mapping[str, tuple[str, str]] | None = None,
+    cautions: Sequence[str] = (),
     encoders: Mapping[str, str] | None = None,
     benchmarks: Path | None = None,
     baselines: Sequence[str] = (),
@@ -45,9 +47,10 @@ def render(
 
     `table` and `summary` are those of `metrics.tables`, `records` the scores they were made of; `videos` have `pair`,
     `system` and `path`, in the order of their players; `verdicts` are those of all inspected clips; `sounds` are clips'
-    speech; `weights` the records of the systems' weights, `encoders` the models that hear speech, by name; `benchmarks` is
-    a folder of Snakemake's benchmark files; `baselines` are systems that the others are held against, as against the
-    truth: they come last everywhere, and lead nothing.
+    speech; `weights` the records of the systems' weights, `presets` for each system that has weights its preset and where
+    they are from, as configured; `cautions` are lines on weights that go before everything else; `encoders` the models that
+    hear speech, by name; `benchmarks` is a folder of Snakemake's benchmark files; `baselines` are systems that the others
+    are held against, as against the truth: they come last everywhere, and lead nothing.
     Every name passes through Jinja's autoescape, and the page allows no script but its own (by its hash).
     """
     baselines = (GROUND_TRUTH, *baselines)
@@ -90,6 +93,8 @@ def render(
         "stages": making.stages(benchmarks),
         "settings": making.settings(records),
         "versions": making.versions(records),
+        "trainings": making.trainings(presets or {}, weights),
+        "cautions": cautions,
         "weights": making.weights(weights, records, encoders or {}),
         "ground_truth": GROUND_TRUTH,
     }

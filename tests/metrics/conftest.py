@@ -109,6 +109,7 @@ tables:
   - {table: Table 10, data: more clips, kind: self, note: another script, system: {psnr: 31.5}}
 """
 TRAINED = {"system": "made_up", "stage": "net", "preset": "debug", "steps": 12, "seed": 3, "clips": ["a", "b"]}
+TRAINED |= {"synthetic_clips": 1}
 FETCHED = {"system": "made_up", "stage": "other", "origin": "https://example.org/<em>.pt", "licence": "CC <u>BY</u>"}
 
 
@@ -144,6 +145,7 @@ def report(results):
         videos=results.videos,
         sounds=[str(sound)],
         weights=weights,
+        presets={"made_up": ("small", "trained"), "bare": ("published", "my/<kbd>folder</kbd>")},
         encoders={"hubert": "somebody/hubert"},
         benchmarks=str(folder / "benchmarks"),
         baselines=["still"],

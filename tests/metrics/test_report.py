@@ -129,6 +129,32 @@ def test_the_weights_are_listed_with_their_licences(page):
         assert text in page.text
 
 
+def test_each_stage_says_how_it_was_trained(page):
+    rows = making.trainings(
+        {"one": ("small", "trained"), "two": ("published", "published"), "three": ("small", "my/folder")},
+        [
+            {"system": "one", "stage": "a", "preset": "debug", "steps": 12, "clips": ["x", "y"], "synthetic_clips": 1},
+            {"system": "two", "stage": "b", "origin": "https://example.org/b.pt"},
+            {"system": "another", "stage": "c", "origin": "elsewhere"},
+        ],
+    )
+    names = ("system", "stage", "preset", "weights", "steps", "clips", "synthetic")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        ("one", "a", "debug", "trained here", 12, ["x", "y"], 1),
+        ("two", "b", "published", "https://example.org/b.pt", None, None, 0),
+        ("three", "all", "small", "my/folder", None, None, 0),
+    ]
+    for text in ("2, 1 of them synthetic talkers", "not recorded", "my/<kbd>folder</kbd>"):
+        assert text in page.text
+
+
+def test_weights_of_a_demonstration_are_said_to_be_so_once_and_first(page):
+    assert page.text.count("made_up: its weights") == 1
+    assert "net on 1 of 2 clips" in page.text
+    assert page.text.index("made_up: its weights") < page.text.index("Side by side")
+    assert len([a for a in page.all("p") if a.get("class") == "caution"]) == 1  # none of `bare`, which has no record
+
+
 def test_measuring_networks_and_detectors_have_licences_too():
     records = [
         {"settings": {"detector": "dlib"}, "weights": {"eye": {"origin": "a.pt", "sha256": "1", "licence": "MIT"}}},

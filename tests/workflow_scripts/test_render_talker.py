@@ -75,6 +75,10 @@ def test_a_detector_sees_every_blink_and_no_other(rendered, seen):
     assert not shut[~blinking].any()
 
 
+def test_the_video_says_that_it_is_synthetic(rendered):
+    assert probe(rendered[0]).synthetic
+
+
 def test_sound_and_picture_are_in_step(rendered, tmp_path):
     """The sound is the recording to a fraction of a millisecond, and lips are shut while the recording rests."""
     video, truth, speech = rendered

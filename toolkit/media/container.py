@@ -17,6 +17,9 @@ FORMATS = (
 )
 OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
 
+SYNTHETIC = "Synthetic"
+"""The first word of the comment in a video that shows no real person speaking: ours carry it, and are known by it."""
+
 CONVERT = "Convert it to mp4 with a video tool, or leave it out of the table of clips"
 
 

@@ -9,7 +9,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from toolkit.errors import InputError
-from toolkit.media.container import CONVERT, opened
+from toolkit.media.container import CONVERT, SYNTHETIC, opened
 from toolkit.media.pictures import is_picture, read_picture
 from toolkit.timing import FPS
 
@@ -23,6 +23,7 @@ class Media:
     fps: average rate; frames: number of pictures, where the container counts them.
     duration: from the start of the first picture to the end of the last (of the sound, where there is no picture).
     video_start, audio_start: time stamps of the first picture and of the first sound, on the file's own clock.
+    synthetic: whether its title or comment says so, as those of our talkers and generated videos do.
     """
 
     path: str
@@ -39,6 +40,7 @@ class Media:
     has_audio: bool
     audio_duration: float | None
     is_picture: bool = False
+    synthetic: bool = False
 
 
 def probe(path: str | Path) -> Media:
@@ -58,6 +60,7 @@ def probe(path: str | Path) -> Media:
             "has_audio": audio is not None,
             "audio_start": None if audio is None else _seconds(audio.start_time, audio) or 0.0,
             "audio_duration": sound,
+            "synthetic": _is_synthetic(container),
         }
         if video is None:
             nothing = dict.fromkeys(("width", "height", "fps", "frames", "video_start"))
@@ -84,6 +87,13 @@ def probe(path: str | Path) -> Media:
 def video_stream(container: InputContainer) -> VideoStream | None:
     """The first moving track: the cover picture of a song is not a video."""
     return next((s for s in container.streams.video if not s.disposition & Disposition.attached_pic), None)
+
+
+def _is_synthetic(container: InputContainer) -> bool:
+    # Matroska writes its keys in capitals.
+    return any(
+        value.startswith(SYNTHETIC) for key, value in container.metadata.items() if key.lower() in ("title", "comment")
+    )
 
 
 def _first_picture(container: InputContainer, video: VideoStream, path: str | Path) -> av.VideoFrame:

@@ -9,6 +9,7 @@ from toolkit.media.audio import extract_audio, read_audio, write_audio
 from toolkit.media.ffmpeg import executable
 from toolkit.media.frames import read_frames
 from toolkit.media.mux import mux
+from toolkit.media.probe import probe
 from toolkit.media.writer import write_video
 from toolkit.timing import FPS
 
@@ -49,6 +50,19 @@ def test_the_index_comes_first(tmp_path):
     mux(tmp_path / "v.mp4", tmp_path / "a.wav", tmp_path / "out.mp4", title="t", comment="c")
     content = (tmp_path / "out.mp4").read_bytes()
     assert 0 < content.index(b"moov") < content.index(b"mdat")
+
+
+@pytest.mark.parametrize(
+    ("title", "comment"), [("a", "Synthetic: of a demo"), ("Synthetic: a", "b"), ("a", "no such thing")]
+)
+def test_a_synthetic_video_is_known_by_its_tag(tmp_path, title, comment):
+    write_video(tmp_path / "v.mp4", map(draw, range(5)))
+    write_audio(tmp_path / "a.wav", clicks([0.1], 0.2, 16_000))
+    mux(tmp_path / "v.mp4", tmp_path / "a.wav", tmp_path / "out.mp4", title=title, comment=comment)
+    subprocess.run([executable(), "-v", "error", "-i", tmp_path / "out.mp4", tmp_path / "again.mkv"], check=True)
+    known = "Synthetic" in title + comment
+    assert probe(tmp_path / "out.mp4").synthetic == probe(tmp_path / "again.mkv").synthetic == known
+    assert not probe(tmp_path / "v.mp4").synthetic
 
 
 def test_words_are_data(tmp_path):
