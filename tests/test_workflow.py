@@ -244,11 +244,12 @@ def test_a_killed_batch_keeps_the_clips_that_it_had_finished(demo_copy, tmp_path
         "pictures": {"ann": "results/demo/plain_planets.mp4"},
         "speech": {"hello": str(tmp_path / "short.wav"), "all": str(long)},
     }
-    (folder / "config.yaml").write_text(yaml.safe_dump({"dub": dub, "diffused_heads": {"sampling": {"steps": 10}}}))
+    settings = tmp_path / "dub.yaml"
+    settings.write_text(yaml.safe_dump({"dub": dub, "diffused_heads": {"sampling": {"steps": 10}}}))
     samples = [folder / f"results/samples/diffused_heads/ann--{name}.mp4" for name in ("hello", "all")]
-    targets = [str(sample.relative_to(folder)) for sample in samples]
+    words = [*(str(sample.relative_to(folder)) for sample in samples), "--configfile", str(settings)]
     drawn = folder / "results/batches/diffused_heads/.dubbed-1/ann--hello.mp4"
-    running = start(folder, *targets)
+    running = start(folder, *words)
     deadline = time.monotonic() + 300
     while not drawn.exists():
         assert running.poll() is None, running.stdout.read()
@@ -257,12 +258,12 @@ def test_a_killed_batch_keeps_the_clips_that_it_had_finished(demo_copy, tmp_path
     kept = drawn.stat()
     os.kill(process(folder, "sample_batch.py"), signal.SIGKILL)
     assert running.wait(timeout=60) != 0
-    again = snakemake(folder, *targets)
+    again = snakemake(folder, *words)
     assert again.returncode == 0, again.stderr[-3000:]
     assert os.path.samestat(samples[0].stat(), kept)
     assert [probe(sample).frames for sample in samples] == [12, 113]
     assert not drawn.parent.exists()
-    assert planned(folder, *targets) == {}
+    assert planned(folder, *words) == {}
 
 
 def test_an_unknown_key_of_the_configuration_is_refused_with_the_nearest(tmp_path):
