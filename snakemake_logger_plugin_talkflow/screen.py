@@ -57,6 +57,8 @@ class Screen:
         if self._aside is not None and self._live.is_started:
             self.run.running.clear()
             self._live.stop()
+            if not self._console.is_terminal:
+                self._console.line()  # which a terminal has got by itself
             sys.stderr.flush()
             os.dup2(self._terminal, 2)
             if self.run.failed and self._aside.stat().st_size:

@@ -18,7 +18,7 @@ PROGRESS = 25
 logging.addLevelName(PROGRESS, "PROGRESS")
 _INTERVAL = 30.0  # seconds between two of them
 _LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (?P<level>[A-Z]+) (?P<text>.*)")
-_OF_A_LIBRARY = re.compile(r"\S+:\d+: \w*Warning: ")
+_OF_A_LIBRARY = re.compile(r"\S+\.py:\d+: ")  # how Python begins a warning; some libraries leave its kind out
 
 
 @contextmanager

@@ -75,6 +75,7 @@ def test_out_of_a_terminal_it_is_a_few_plain_lines(tmp_path):
     assert len(said.splitlines()) < 20
     assert "a.mp4: has no [bold]face[/bold]. Cut it" in said
     assert "1 of 1" in said
+    assert any(line.endswith(" min") for line in said.splitlines())  # the view's last line is a line of its own
 
 
 def test_what_is_up_to_date_and_what_is_wrong_is_said(tmp_path):

@@ -62,6 +62,7 @@ def test_what_jobs_warned_of_and_refused_is_gathered_in_full(tmp_path):
     with job_log(tmp_path / "library.log"):
         # As Python itself hands it on, where no test catches it.
         logging.getLogger("py.warnings").warning("/lib/old.py:3: UserWarning: old-fashioned\n  old()\n")
+        logging.getLogger("py.warnings").warning("/lib/old.py:3: of no kind\n")
     assert "old-fashioned" in (tmp_path / "library.log").read_text()
     with job_log(tmp_path / "yesterday.log") as logger:
         logger.warning("long ago")
