@@ -8,7 +8,7 @@ from pathlib import Path
 
 PHASES = {
     "train": r"(train|encode|fetch_weights)",
-    "sample": r"(sample|draw|take|stabilise|restore|mux|dub)",
+    "sample": r"(sample|link_sample|stabilise|restore|mux|dub)",
     "score": r"(score|fetch_metric|collect|build_report)",
     "prepare": "",
 }

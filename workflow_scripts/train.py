@@ -54,7 +54,7 @@ def train(
             "steps": task.steps,
             "seed": seed,
             "clips": [clip.name for clip in clips],
-            "synthetic_clips": sum(read_json(clip["verdict"])["media"]["synthetic"] for clip in clips),
+            "synthetic_clips": sum(read_json(clip["verdict"])["media"].get("synthetic", False) for clip in clips),
             "commit": commit(),
         }
         write_weights(output, trained, record)

@@ -93,7 +93,7 @@ RENDERER = {
             "groups": 8,
             "normalised": True,
             "dropout": 0.0,
-            "patch": 2,
+            "patch": 4,
         },
         prediction="residual_start",
         schedule="cosine",

@@ -34,7 +34,7 @@ RECIPES = {
             ema_warmup=True,
         ),
         "debug": Recipe(
-            steps=350,
+            steps=800,
             batch_size=16,
             learning_rate=2e-3,
             decay=0.4,

@@ -5,11 +5,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fill
 import pytest
 import torch
 from adapters import ADAPTERS
-from harness import ROOT, Found, by_call, difference, find_cases, run_call, tolerance
+from harness import ROOT, WHOLE, Found, by_call, difference, find_cases, run_call, tolerance
 from safetensors.torch import save_file
+from torch.nn import functional
 
 DDIM10 = {"arguments": ["noise", "target", "reference", "latent", "keep"], "outputs": ["image", "first", "middle"]}
 
@@ -52,6 +54,29 @@ def other_sampler_case(folder: Path) -> None:
         {f"ddim10.{key}": value for key, value in inputs.items()},
         {f"ddim10.{key}": value for key, value in outputs.items()},
     )
+
+
+def stored(name: str) -> Found:
+    return next(case for case in find_cases() if case.name == name)
+
+
+def test_signals_of_other_names_are_taken(tmp_path):
+    _, inputs, outputs = fill.load(stored("diffused_heads/blinks").folder)
+    other = [{name.replace("clean", "morning"): value for name, value in part.items()} for part in (inputs, outputs)]
+    write_case(tmp_path / "case", "diffused_heads/blinks", {}, *other)
+    assert any(name.startswith("morning.") for name in other[1])
+    assert run_call(Found(tmp_path / "case", "diffused_heads/blinks"), WHOLE, ADAPTERS["diffused_heads/blinks"]) == {}
+
+
+def test_pictures_of_another_size_are_taken(tmp_path):
+    picture = torch.randint(0, 256, (3, 40, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    identity = functional.interpolate(picture[None] / 127.5 - 1, (20, 20), mode="bilinear", antialias=True)
+    outputs = {
+        "identity": identity,
+        "motion_grey": (identity * torch.tensor([0.2989, 0.587, 0.114])[:, None, None]).sum(1, True),
+    }
+    write_case(tmp_path / "case", "diffused_heads/images", {}, {"picture": picture}, outputs)
+    assert run_call(Found(tmp_path / "case", "diffused_heads/images"), WHOLE, ADAPTERS["diffused_heads/images"]) == {}
 
 
 def test_adapters_take_other_inputs_and_step_counts(tmp_path):

@@ -50,6 +50,7 @@ class VideoWriter:
             dst_colorspace=Colorspace.ITU709,
             dst_color_range=ColorRange.MPEG,
             interpolation=EXACT,
+            threads=1,
         )
         picture.pts, picture.time_base = self.frames, _TIME_BASE
         self._container.mux(self._stream.encode(picture))

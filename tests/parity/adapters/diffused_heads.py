@@ -101,7 +101,7 @@ def sample(case: dict, call: str, inputs: Tensors) -> Tensors:
 def schedules(case: dict, call: str, inputs: Tensors) -> Tensors:
     outputs = {}
     for steps in inputs["steps"].tolist():
-        schedule = rounded(cosine_schedule(), steps)
+        schedule = as_published(rounded(cosine_schedule(), steps), cosine_schedule())
         tables = {
             "timesteps": schedule.steps,
             "beta": schedule.betas,
@@ -117,14 +117,22 @@ def schedules(case: dict, call: str, inputs: Tensors) -> Tensors:
     return outputs
 
 
-def as_published(schedule: Schedule) -> Schedule:
-    """The same steps with tables in float32 throughout. Ours differ by 4e-4 at t = 0, which the likelihood of a picture, whose
-    scale is 214 there, turns into 8e-3."""
+def as_published(schedule: Schedule, whole: Schedule | None = None) -> Schedule:
+    """The same steps, of the `whole` schedule or all of them, with tables in float32 throughout (specification, section 5).
+
+    There 1 - x cancels at both ends: our float64 tables differ by 4e-4 at t = 0, which the likelihood of a picture, whose
+    scale is 214 there, turns into 8e-3, and by up to a fifth at the last step.
+    """
     beta = schedule.betas.float()
+    if whole is not None and len(whole) != len(schedule):
+        kept = torch.cumprod(1 - whole.betas.float(), dim=0)[schedule.steps]
+        beta = 1 - kept / torch.cat([torch.ones(1), kept[:-1]])
     alpha_bar = torch.cumprod(1 - beta, dim=0)
     before = torch.cat([torch.ones(1), alpha_bar[:-1]])
     variance = beta * (1 - before) / (1 - alpha_bar)
     vars(schedule).update(
+        betas=beta,
+        alphas_cumprod_prev=before,
         alphas_cumprod=alpha_bar,
         sqrt_recip_alphas_cumprod=(1 / alpha_bar).sqrt(),
         sqrt_recipm1_alphas_cumprod=(1 / alpha_bar - 1).sqrt(),
@@ -136,7 +144,7 @@ def as_published(schedule: Schedule) -> Schedule:
 
 
 def diffusion_step(case: dict, call: str, inputs: Tensors) -> Tensors:
-    schedule = rounded(cosine_schedule(), case["config"]["sampling_steps"])
+    schedule = as_published(rounded(cosine_schedule(), case["config"]["sampling_steps"]), cosine_schedule())
     x, position = inputs["x_t"], inputs["position"]
     model = reverse(schedule, inputs["net_out"], x, position)
     true = posterior(schedule, inputs["x0"], x, position)
@@ -178,7 +186,7 @@ def training_windows(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 def images(case: dict, call: str, inputs: Tensors) -> Tensors:
     picture = inputs["picture"].permute(1, 2, 0)[None].numpy()
-    identity = fitted(to_tensor(picture), 16)
+    identity = fitted(to_tensor(picture), case["shapes"]["identity"][-1])
     doubled = functional.interpolate(127 * identity + 127, scale_factor=2, mode="bilinear")
     return {
         "identity": identity,

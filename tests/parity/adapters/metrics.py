@@ -115,7 +115,7 @@ def smoothness_of_diffused_heads(case: dict, call: str, inputs: Tensors) -> Tens
 
 def blinks_of_diffused_heads(case: dict, call: str, inputs: Tensors) -> Tensors:
     outputs = {"landmarks_ear": eye_aspect_ratio(inputs["landmarks"].numpy())}
-    for signal in ("clean", "noisy", "none", "edge"):
+    for signal in [name.removesuffix(".ear") for name in inputs if name.endswith(".ear")]:
         ratio = inputs[f"{signal}.ear"].numpy()
         starts, ends = published_limits(ratio).T
         reports = torch.tensor(online(ratio), dtype=torch.int64).reshape(-1, 2)

@@ -30,7 +30,7 @@ def mfcc(case: dict, call: str, inputs: Tensors) -> Tensors:
     windows = np.concatenate(list(lse.speech_windows(samples, count)))
     return {
         "coefficients": torch.from_numpy(lse.mfcc(samples)),
-        "first_windows": torch.from_numpy(windows[:3]),
+        "first_windows": torch.from_numpy(windows[: case["shapes"]["first_windows"][0]]),
         "windows": torch.tensor(len(windows)),
     }
 
@@ -42,7 +42,8 @@ def sync_score(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 def clip(case: dict, call: str, inputs: Tensors) -> Tensors:
     built, samples = network(case, syncnet.SyncNet), inputs["samples"].numpy()
-    enlarged = np.kron(inputs["small_frames"].numpy(), np.ones((1, 4, 4, 1), np.uint8))
+    times = case["config"]["enlarge"]
+    enlarged = np.kron(inputs["small_frames"].numpy(), np.ones((1, times, times, 1), np.uint8))
     measure = lse.LipSync(built, samples / np.float32(32768))
     for frame in enlarged[..., ::-1]:
         measure.update(frame)
