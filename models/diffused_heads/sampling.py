@@ -125,8 +125,7 @@ def load(
     network = PRESETS[preset].build(**settings, **_heads(tensors, preset, options, path))
     load_weights(network, tensors, path)
     network.eval().requires_grad_(False)
-    layout = torch.channels_last if device.type == "cuda" else torch.contiguous_format
-    return DiffusedHeads(network.to(device, memory_format=layout), preset, options)
+    return DiffusedHeads(network.to(device), preset, options)
 
 
 def _settings(tensors: Mapping[str, Tensor], preset: str, path: Path) -> dict:

@@ -1,0 +1,67 @@
+"""Part a: the stored cases of networks and samplers on the device, in float32 without TF32."""
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.gpu.clock import set_tf32
+from benchmarks.gpu.table import Table
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 1e-3
+"""Relative error that still counts as the same network: float32 sums in another order."""
+
+
+def parity(table: Table, device: torch.device, names: str = "") -> None:
+    """Every case of the repository whose adapter works on tensors alone; those that need arrays on a CPU are said."""
+    sys.path[:0] = [str(ROOT / "tests/parity"), str(ROOT)]
+    import fill
+    import harness
+    from adapters import ADAPTERS
+
+    set_tf32(False)
+    built = harness.network
+
+    def on_device(case: dict, build, device_name: str = "meta") -> nn.Module:
+        return built(case, build, device_name).to(device)
+
+    for module in list(sys.modules.values()):
+        if getattr(module, "network", None) is built:
+            module.network = on_device
+    passed, failed, skipped = 0, [], []
+    for found in harness.find_cases([ROOT / "tests/parity"]):
+        case, inputs, expected = fill.load(found.folder)
+        if names not in found.name or found.name not in ADAPTERS or not case["tensors"]:
+            continue
+        for call in found.calls:
+            if not table.has_time(2):
+                skipped.append(f"{found.name}.{call} (no time left)")
+                continue
+            begin = time.monotonic()
+            try:
+                wanted = harness._of(expected, call)
+                shapes = {name: tuple(value.shape) for name, value in wanted.items()}
+                given = {name: value.to(device) for name, value in harness._of(inputs, call).items()}
+                with torch.no_grad():
+                    actual = ADAPTERS[found.name]({**case, "shapes": shapes}, call, given)
+                errors = [error(actual[name], value) for name, value in wanted.items() if name in actual]
+            except (TypeError, RuntimeError, ValueError, ImportError) as fault:
+                skipped.append(f"{found.name}.{call} ({type(fault).__name__}: {str(fault).splitlines()[0][:80]})")
+                continue
+            worst = max(errors)
+            passed += worst <= LIMIT
+            failed += [] if worst <= LIMIT else [f"{found.name}.{call}: {worst:.1e}"]
+            seconds = f"{time.monotonic() - begin:.1f} s"
+            table.add("a", found.name, call, f"float32, {seconds}", worst, "largest relative error", f"{LIMIT:g}")
+    table.note(f"a: {passed} calls within {LIMIT:g}; beyond it: {'; '.join(failed) or 'none'}")
+    table.note(f"a: not run on the device: {'; '.join(skipped) or 'none'}")
+    table.write()
+
+
+def error(actual: object, expected: Tensor) -> float:
+    """Largest difference over the largest value."""
+    given = torch.as_tensor(actual).detach().cpu().double()
+    return ((given - expected.double()).abs().max() / expected.double().abs().max().clamp_min(1e-12)).item()
