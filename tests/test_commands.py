@@ -9,24 +9,72 @@ import os
 import re
 import shlex
 import shutil
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from snakemake.utils import update_config
 
 from models.configuration import read_configuration
 from tests.running import HEADLINE, HOME, cloned, table, typed
+from toolkit.media.frames import read_frames
+from toolkit.media.writer import write_video
 
 PROGRAM = r"(?:[A-Z_]+=\S+ )*(?:snakemake|make|python3?|pip|pytest|bash|sh|git|apt-get|conda)\b"
 LINE = re.compile(rf"^(?:    )?\$? ?({PROGRAM}.*)$")
 INLINE = re.compile(rf"`({PROGRAM} [^`]+)`")
 PAGES = [HOME / "README.md", *sorted((HOME / "docs").glob("*.md"))]
 # What stands behind the words as they are written, where a command would take long or change this environment.
-ONLY_PLANNED = {"snakemake": ("--dry-run",), "make": ("--dry-run",), "pip": ("--dry-run", "--no-deps")}
+ONLY_PLANNED = {
+    "snakemake": ("--dry-run",),
+    "make": ("--dry-run",),
+    "pip": ("--dry-run", "--no-deps", "--no-build-isolation"),
+    "pytest": ("--collect-only", "--quiet"),
+}
 # Where a clip of each actor whom Diffused Heads was tested on lies.
 CREMA = [f"s{actor}/10{actor}_DFA_ANG_XX" for actor in (15, 20, 21, 30, 33, 52, 62, 81, 82, 89)]
-IN_FULL = {"python -m metrics": "real and made videos", "python -m toolkit.file_lists": "CREMA's folders"}
+CLIP = "plain_planets"
+
+
+def lay_two_folders(folder: Path, results: Path) -> None:
+    """A real video and one that was made, under one name."""
+    for name, video in (("real", f"clips/{CLIP}"), ("made", f"videos/still/{CLIP}--{CLIP}")):
+        (folder / name).mkdir()
+        shutil.copy(results / f"{video}.mp4", folder / name / f"{CLIP}.mp4")
+
+
+def lay_published_outputs(folder: Path, results: Path) -> None:
+    """A real video, and what two systems made of it, where the real ones of published systems lie."""
+    for name, video in (
+        ("ground_truth", f"clips/{CLIP}"),
+        ("one", f"videos/still/{CLIP}--{CLIP}"),
+        ("two", f"videos/diffdub/{CLIP}--{CLIP}"),
+    ):
+        target = folder.parent / "shared/data/published_outputs" / name / f"{CLIP}.mp4"
+        target.parent.mkdir(parents=True)
+        shutil.copy(results / f"{video}.mp4", target)
+
+
+def lay_wild_clips(folder: Path, results: Path) -> None:
+    """A second of video with the landmarks that somebody else found in it."""
+    wild = folder.parent / "shared/data/wild"
+    wild.mkdir(parents=True)
+    write_video(wild / "voxceleb_a_clip.mp4", islice(read_frames(results / f"clips/{CLIP}.mp4"), 25))
+    points = np.load(results / f"landmarks/{CLIP}.npz")["points"][:25]
+    lines = [" ".join([f"{i}", *(f"{x}_{y}" for x, y in frame)]) for i, frame in enumerate(points)]
+    (wild / "voxceleb_a_landmarks.txt").write_text("\n".join(lines))
+
+
+# Run in full, and what has to lie there before.
+IN_FULL = {
+    "python -m metrics": lay_two_folders,
+    "python -m toolkit.file_lists": None,
+    "python -m benchmarks.published_outputs": lay_published_outputs,
+    "python benchmarks/landmarks.py": lay_wild_clips,
+}
+NEEDS_A_RUN = "snakemake --report"
 
 
 def sections(page: Path) -> list[str]:
@@ -96,19 +144,19 @@ def test_it_runs_as_written(folder, section, command, request):
     prepare(folder, section)
     command = command.replace("/data/", f"{folder.parent}/data/")
     words = [word for word in shlex.split(command, comments=True) if not re.match("[A-Z_]+=", word)]
+    program = " ".join(words[: 3 if words[1:2] == ["-m"] else 2])
     before = {path.name for path in folder.iterdir()}
-    if words[0] in ONLY_PLANNED:
+    if program == NEEDS_A_RUN:
+        output = typed(request.getfixturevalue("demo_copy"), command)
+    elif words[0] in ONLY_PLANNED:
         output = typed(folder, command, *ONLY_PLANNED[words[0]])
     else:
-        assert " ".join(words[:3]) in IN_FULL, f"{command}: say in this file how it is run"
-        if words[2] == "metrics":
-            source = request.getfixturevalue("demo") / "results"
-            for name, video in (("real", "clips/plain_planets"), ("made", "videos/still/plain_planets--plain_planets")):
-                (folder / name).mkdir()
-                shutil.copy(source / f"{video}.mp4", folder / name / "plain_planets.mp4")
+        assert program in IN_FULL, f"{command}: say in this file how it is run"
+        if IN_FULL[program]:
+            IN_FULL[program](folder, request.getfixturevalue("demo") / "results")
         output = typed(folder, command)
     assert output.returncode == 0, output.stdout + output.stderr
-    if words[0] == "snakemake":
+    if words[0] == "snakemake" and program != NEEDS_A_RUN:
         assert "Job stats" in output.stdout + output.stderr, "something is planned"
     for option in ("--output", "--embeddings-output"):
         if option in words:
