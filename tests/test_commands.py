@@ -147,7 +147,7 @@ def test_it_runs_as_written(folder, section, command, request):
     program = " ".join(words[: 3 if words[1:2] == ["-m"] else 2])
     before = {path.name for path in folder.iterdir()}
     if program == NEEDS_A_RUN:
-        output = typed(request.getfixturevalue("demo_copy"), command)
+        output = typed(shutil.copytree(request.getfixturevalue("demo"), folder, dirs_exist_ok=True), command)
     elif words[0] in ONLY_PLANNED:
         output = typed(folder, command, *ONLY_PLANNED[words[0]])
     else:
