@@ -158,6 +158,7 @@ def test_it_runs_as_written(folder, section, command, request):
     assert output.returncode == 0, output.stdout + output.stderr
     if words[0] == "snakemake" and program != NEEDS_A_RUN:
         assert "Job stats" in output.stdout + output.stderr, "something is planned"
+        assert {"--cores", "--profile"} & set(words), "a dry run needs neither, a run does"
     for option in ("--output", "--embeddings-output"):
         if option in words:
             written = folder / words[words.index(option) + 1]
