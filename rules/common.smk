@@ -52,6 +52,11 @@ wildcard_constraints:
     network=r"\w+",
 
 
+# The cap of `--resources gpu=N` is one machine's: a cluster hands out its GPUs itself.
+resource_scopes:
+    gpu="local",
+
+
 def network_threads(least: int, cluster: int) -> int:
     """Cores of a job that runs a network: what the configuration says, else its share of the run's cores for each of the
     run's GPUs. A run on a cluster has no cores: it asks for `cluster` of them, and the job sees those that it got."""

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # A SLURM cluster of one node on this machine, for tests: slurmctld and slurmd as root without systemd, two made-up GPUs.
 # Usage: start.sh FOLDER. Writes /etc/slurm/slurm.conf, where jobs look for it, unless somebody else's is there. stop.sh FOLDER
-# ends it all.
+# ends it all. The node says that it has 8 cores: what a job sees is then what it asked for, not what this machine has.
 set -euo pipefail
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
 host=$(hostname -s)
-cores=$(nproc)
+read -r port node_port < <(python3 -c '
+import socket
+free = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(server.getsockname()[1] for server in free))')
 memory=$(awk '/MemTotal/ {print int($2 / 1024) - 500}' /proc/meminfo)
 mkdir -p "$folder/state" "$folder/spool" /run/munge
 for gpu in 0 1; do
@@ -22,6 +25,7 @@ if ! munge -n >/dev/null 2>&1; then
     chown -R munge: /etc/munge /run/munge /var/log/munge /var/lib/munge
     chmod 755 /run/munge
     setpriv --reuid=munge --regid=munge --init-groups munged
+    cp /run/munge/munged.pid "$folder"
 fi
 
 cat >/etc/slurm/slurm.conf <<CONF
@@ -29,8 +33,8 @@ ClusterName=talkflow
 SlurmctldHost=$host(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
-SlurmctldPort=17817
-SlurmdPort=17818
+SlurmctldPort=$port
+SlurmdPort=$node_port
 AuthType=auth/munge
 StateSaveLocation=$folder/state
 SlurmdSpoolDir=$folder/spool
@@ -41,12 +45,13 @@ SlurmdLogFile=$folder/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 ReturnToService=2
+SlurmdParameters=config_overrides
 SchedulerType=sched/backfill
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$cores RealMemory=$memory Gres=gpu:2 State=UNKNOWN
+NodeName=$host NodeAddr=127.0.0.1 CPUs=8 RealMemory=$memory Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes=$host Default=YES MaxTime=INFINITE State=UP
 CONF
 cat >/etc/slurm/gres.conf <<CONF

@@ -1,0 +1,191 @@
+"""Every command of the README and docs/*.md, run as it is written in a fresh clone that is prepared as they say.
+
+Snakemake and make only plan (the README's first command is what makes the fixture `demo`; tests/cluster has the second one);
+`pip install` only says what it would install; all else runs in full. A command of another kind fails here until somebody
+says below how it is run.
+"""
+
+import os
+import re
+import shlex
+import shutil
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from models.configuration import read_configuration
+from tests.running import HEADLINE, HOME, cloned, table, typed
+from toolkit.media.frames import read_frames
+from toolkit.media.writer import write_video
+
+PROGRAM = r"(?:[A-Z_]+=\S+ )*(?:snakemake|make|python3?|pip|pytest|bash|sh|git|apt-get|conda)\b"
+LINE = re.compile(rf"^(?:    )?\$? ?({PROGRAM}.*)$")
+INLINE = re.compile(rf"`({PROGRAM} [^`]+)`")
+PAGES = [HOME / "README.md", *sorted((HOME / "docs").glob("*.md"))]
+# What stands behind the words as they are written, where a command would take long or change this environment.
+ONLY_PLANNED = {
+    "snakemake": ("--dry-run",),
+    "make": ("--dry-run",),
+    "pip": ("--dry-run", "--no-deps", "--no-build-isolation"),
+    "pytest": ("--collect-only", "--quiet"),
+}
+# Where a clip of each actor whom Diffused Heads was tested on lies.
+CREMA = [f"s{actor}/10{actor}_DFA_ANG_XX" for actor in (15, 20, 21, 30, 33, 52, 62, 81, 82, 89)]
+CLIP = "plain_planets"
+
+
+def lay_two_folders(folder: Path, results: Path) -> None:
+    """A real video and one that was made, under one name."""
+    for name, video in (("real", f"clips/{CLIP}"), ("made", f"videos/still/{CLIP}--{CLIP}")):
+        (folder / name).mkdir()
+        shutil.copy(results / f"{video}.mp4", folder / name / f"{CLIP}.mp4")
+
+
+def lay_published_outputs(folder: Path, results: Path) -> None:
+    """A real video, and what two systems made of it, where the real ones of published systems lie."""
+    for name, video in (
+        ("ground_truth", f"clips/{CLIP}"),
+        ("one", f"videos/still/{CLIP}--{CLIP}"),
+        ("two", f"videos/diffdub/{CLIP}--{CLIP}"),
+    ):
+        target = folder.parent / "shared/data/published_outputs" / name / f"{CLIP}.mp4"
+        target.parent.mkdir(parents=True)
+        shutil.copy(results / f"{video}.mp4", target)
+
+
+def lay_wild_clips(folder: Path, results: Path) -> None:
+    """A second of video with the landmarks that somebody else found in it."""
+    wild = folder.parent / "shared/data/wild"
+    wild.mkdir(parents=True)
+    write_video(wild / "voxceleb_a_clip.mp4", islice(read_frames(results / f"clips/{CLIP}.mp4"), 25))
+    points = np.load(results / f"landmarks/{CLIP}.npz")["points"][:25]
+    lines = [" ".join([f"{i}", *(f"{x}_{y}" for x, y in frame)]) for i, frame in enumerate(points)]
+    (wild / "voxceleb_a_landmarks.txt").write_text("\n".join(lines))
+
+
+# Run in full, and what has to lie there before.
+IN_FULL = {
+    "python -m metrics": lay_two_folders,
+    "python -m toolkit.file_lists": None,
+    "python -m benchmarks.published_outputs": lay_published_outputs,
+    "python benchmarks/landmarks.py": lay_wild_clips,
+}
+NEEDS_A_RUN = "snakemake --report"
+
+
+def sections(page: Path) -> list[str]:
+    return re.split(r"^## ", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+
+
+def code_lines(section: str) -> list[str]:
+    """The lines of indented and fenced code."""
+    parts = section.split("```")
+    fenced = [line for part in parts[1::2] for line in part.splitlines()[1:]]
+    return [line for part in parts[::2] for line in part.splitlines() if line.startswith("    ")] + fenced
+
+
+def commands(section: str) -> list[str]:
+    lines = [match[1] for line in code_lines(section) if (match := LINE.match(line))]
+    prose = "\n".join(line for line in section.splitlines() if not line.startswith("    "))
+    return lines + INLINE.findall(" ".join(prose.split()))
+
+
+def settings(section: str) -> list[dict]:
+    """What the section puts into config.yaml, block by block."""
+    blocks = re.findall(r"^    # config\.yaml\n((?:    .*\n)+)", section, flags=re.MULTILINE)
+    return [yaml.safe_load("\n".join(line[4:] for line in block.splitlines())) for block in blocks]
+
+
+COMMANDS = [
+    pytest.param(section, command, id=f"{page.name}: {command.partition('#')[0].strip()}")
+    for page in PAGES
+    for section in sections(page)
+    for command in commands(section)
+]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A clone, beside the files that README and docs speak of."""
+    for name in ("ann 01.mov", "bob.mp4", "anna.jpg", "hello.wav"):
+        (tmp_path / "data" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "data" / name).touch()
+    for source, clips in {"crema": ["s1/1001_DFA_ANG_XX", *CREMA], "mine": ["s1/a", "s3/b", "s8/c"]}.items():
+        for clip in clips:
+            for name in (f"{source}/video/{clip}.mp4", f"{source}/audio/{clip}.wav", f"{source}_emb/{clip}.pth"):
+                (tmp_path / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / "data" / name).touch()
+    (tmp_path / "data/crema/file_list_test.txt").write_text("./s15/1015_DFA_ANG_XX.mp4\n")
+    return cloned(tmp_path / "clone")
+
+
+def prepare(folder: Path, section: str) -> None:
+    """Do what the section says before its commands: the clips table, and what to put into config.yaml."""
+    rows = re.findall(r"^    (clip +video.*\n(?:    .+\n)+)", section, flags=re.MULTILINE)
+    for block in rows:
+        header, *lines = (line.strip() for line in block.splitlines())
+        starts = [match.start() for match in re.finditer(r"\S+", header)]
+        cells = [[line[a:b].strip() for a, b in zip(starts, [*starts[1:], None], strict=True)] for line in lines]
+        text = "\n".join("\t".join(row) for row in [header.split(), *cells])
+        (folder / "clips.tsv").write_text(text.replace("/data/", f"{folder.parent}/data/") + "\n")
+    chosen = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    for block in settings(section):
+        update_config(chosen, block)
+    text = yaml.safe_dump(chosen, sort_keys=False)
+    (folder / "config.yaml").write_text(text.replace("/data/", f"{folder.parent}/data/"))
+
+
+@pytest.mark.parametrize(("section", "command"), COMMANDS)
+def test_it_runs_as_written(folder, section, command, request):
+    prepare(folder, section)
+    command = command.replace("/data/", f"{folder.parent}/data/")
+    words = [word for word in shlex.split(command, comments=True) if not re.match("[A-Z_]+=", word)]
+    program = " ".join(words[: 3 if words[1:2] == ["-m"] else 2])
+    before = {path.name for path in folder.iterdir()}
+    if program == NEEDS_A_RUN:
+        output = typed(shutil.copytree(request.getfixturevalue("demo"), folder, dirs_exist_ok=True), command)
+    elif words[0] in ONLY_PLANNED:
+        output = typed(folder, command, *ONLY_PLANNED[words[0]])
+    else:
+        assert program in IN_FULL, f"{command}: say in this file how it is run"
+        if IN_FULL[program]:
+            IN_FULL[program](folder, request.getfixturevalue("demo") / "results")
+        output = typed(folder, command)
+    assert output.returncode == 0, output.stdout + output.stderr
+    if words[0] == "snakemake" and program != NEEDS_A_RUN:
+        assert "Job stats" in output.stdout + output.stderr, "something is planned"
+        assert {"--cores", "--profile"} & set(words), "a dry run needs neither, a run does"
+    for option in ("--output", "--embeddings-output"):
+        if option in words:
+            written = folder / words[words.index(option) + 1]
+            assert written.name not in before
+            assert os.path.getsize(written) > 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_it_puts_into_the_configuration_is_taken(page):
+    for block in (block for section in sections(page) for block in settings(section)):
+        chosen = yaml.safe_load((HOME / "config.yaml").read_text(encoding="utf-8"))
+        update_config(chosen, block)
+        read_configuration(chosen, HOME / "config.schema.yaml")
+
+
+def test_commands_are_found():
+    found = [parameters.values[1].partition("#")[0].strip() for parameters in COMMANDS]
+    assert HEADLINE in found
+    assert "snakemake --profile profiles/slurm results/metrics.csv" in found
+    assert commands("    pip install .\nor `make demo VIEW=plain`; `make`, `snakemake`\n```\nbash run.sh\n```\n") == [
+        *("pip install .", "bash run.sh", "make demo VIEW=plain")
+    ]
+
+
+@pytest.mark.slow
+def test_the_first_command_makes_the_table_in_a_clean_clone(demo):
+    log = (demo / "run.headline").read_text(encoding="utf-8")
+    assert re.search(r"\(100%\) done", log), log[-3000:]
+    assert {row["system"] for row in table(demo)} == {"ground_truth", "still", "diffdub", "diffused_heads"}
+    assert "build_report" not in log, "the report is no part of it"
