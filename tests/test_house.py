@@ -266,3 +266,18 @@ def naming_lines(name: str) -> list[str]:
 def test_a_systems_name_stands_on_one_registry_line(name):
     lines = naming_lines(name)
     assert [line.partition(":")[0] for line in lines] == ["models/registry.py"], lines
+
+
+def option_names(schema: dict) -> set[str]:
+    """Every key that a system's schema knows, at any depth."""
+    properties = schema.get("properties", {})
+    return set(properties).union(*(option_names(part) for part in properties.values()))
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_shared_rules_know_no_systems_own_options(name):
+    shared = {"preset", "weights", "speech", "training", "sampling"}
+    schema = yaml.safe_load((ROOT / f"models/{name}/options.schema.yaml").read_text(encoding="utf-8"))
+    text = (ROOT / "rules/common.smk").read_text(encoding="utf-8")
+    known = [option for option in option_names(schema) - shared if re.search(rf"[\"\']{option}[\"\']", text)]
+    assert not known
