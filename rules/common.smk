@@ -59,10 +59,11 @@ resource_scopes:
 
 def network_threads(least: int, cluster: int) -> int:
     """Cores of a job that runs a network: what the configuration says, else its share of the run's cores for each of the
-    run's GPUs. A run on a cluster has no cores: it asks for `cluster` of them, and the job sees those that it got."""
+    run's GPUs. A run on a cluster has no cores: it asks for `cluster` of them, and the job sees those that it got, not the
+    node's."""
     cores = workflow.resource_settings.cores  # `workflow.cores` fails where there are none
     if workflow.remote_exec:
-        return cores
+        return int(os.getenv("SLURM_CPUS_PER_TASK", cores))
     gpus = workflow.global_resources.get("gpu")
     return config["threads"] or (max(cores // (gpus.value if gpus else 1), least) if cores else cluster)
 

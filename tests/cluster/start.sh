@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A SLURM cluster of one node on this machine, for tests: slurmctld and slurmd as root without systemd, two made-up GPUs.
 # Usage: start.sh FOLDER. Writes /etc/slurm/slurm.conf, where jobs look for it, unless somebody else's is there. stop.sh FOLDER
-# ends it all. The node says that it has 8 cores: what a job sees is then what it asked for, not what this machine has.
+# ends it all. The node says that it has 8 cores, so that jobs run side by side on any machine.
 set -euo pipefail
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
 host=$(hostname -s)
