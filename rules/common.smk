@@ -64,8 +64,8 @@ def network_threads(least: int, cluster: int) -> int:
     cores = workflow.resource_settings.cores  # `workflow.cores` fails where there are none
     if workflow.remote_exec:
         return int(os.getenv("SLURM_CPUS_PER_TASK", cores))
-    gpus = workflow.global_resources.get("gpu")
-    return config["threads"] or (max(cores // (gpus.value if gpus else 1), least) if cores else cluster)
+    gpus = workflow.global_resources.get("gpu").value or 1  # None where the run caps other resources alone
+    return config["threads"] or (max(cores // gpus, least) if cores else cluster)
 
 
 # A training on GPUs has processes of its own that decode pictures.

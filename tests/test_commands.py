@@ -189,3 +189,9 @@ def test_the_first_command_makes_the_table_in_a_clean_clone(demo):
     assert re.search(r"\(100%\) done", log), log[-3000:]
     assert {row["system"] for row in table(demo)} == {"ground_truth", "still", "diffdub", "diffused_heads"}
     assert "build_report" not in log, "the report is no part of it"
+
+
+@pytest.mark.parametrize("cap", ["--resources gpu=0", "--resources mem_mb=9000", "--workflow-profile none"])
+def test_a_run_may_cap_its_gpus_at_none_or_not_at_all(tmp_path, cap):
+    plan = typed(cloned(tmp_path / "clone"), f"snakemake --cores 2 {cap} results/metrics.csv", "--dry-run")
+    assert plan.returncode == 0, plan.stdout + plan.stderr
