@@ -55,6 +55,15 @@ def beside(frames, reference, **given):
     return measure
 
 
+def test_equal_pictures_are_described_once_and_others_each(her, softer, looked):
+    still = beside([her.copy() for _ in range(11)], [her.copy() for _ in range(11)])
+    assert len(looked) == 1
+    assert still.result() == {"csim_dlib": pytest.approx(1)}
+    assert still.counts()["csim_frames"] == 3
+    beside([her] * 11, [softer] * 11)
+    assert len(looked) == 1 + 2
+
+
 def test_a_face_is_known_again(her, softer):
     measure = beside([softer] * 6, [her] * 6)
     [(name, value)] = measure.result().items()
