@@ -109,7 +109,7 @@ def points(frame):
 def test_without_a_reference_the_persons_first_face_is_the_real_one(her, softer, looked):
     """Of an endless video no more is read than up to that face."""
     read = count()
-    person = (her if next(read) >= 10 else np.zeros_like(her) for _ in count())
+    person = (her if number >= 10 else np.full_like(her, number) for number in read)
     measure = csim.Csim({"csim_dlib": describe}, person)
     assert next(read) == 11
     assert len(looked) == 11
