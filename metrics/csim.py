@@ -12,6 +12,7 @@ csim_dlib   dlib's face recognition ResNet (128 values; King 2017), which ships 
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from hashlib import sha256
 
 import numpy as np
 
@@ -74,6 +75,7 @@ class Csim(Measure):
         self.frames, self.missed = 0, 0
         self.cosines: dict[str, list[float]] = {name: [] for name in descriptors}
         self.identity = None
+        self.described: dict[tuple[tuple[int, ...], bytes], dict[str, np.ndarray]] = {}
         if person is not None:
             self.identity = next(filter(None, map(self._described, person)), {})
 
@@ -89,7 +91,14 @@ class Csim(Measure):
         self.frames += 1
 
     def _described(self, frame: np.ndarray) -> dict[str, np.ndarray]:
-        """Every descriptor of the frame's face, none where it shows none."""
+        """Every descriptor of the frame's face, none where it shows none. Equal pictures (a still's; the real clip's and
+        its own) are described once: it is most of what scoring costs."""
+        picture = frame.shape, sha256(np.ascontiguousarray(frame)).digest()
+        if picture not in self.described:
+            self.described[picture] = self._describe(frame)
+        return self.described[picture]
+
+    def _describe(self, frame: np.ndarray) -> dict[str, np.ndarray]:
         height, width = frame.shape[:2]
         factor = max(1.0, LEAST / min(height, width))
         frame = resized(frame, (round(factor * width), round(factor * height)))

@@ -8,8 +8,6 @@ rate and training are part of the number, so rates of two readers do not compare
 import json
 from pathlib import Path
 
-import jiwer
-
 from metrics.accumulate import Seen, Transcripts, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.errors import InputError
@@ -26,15 +24,6 @@ METRICS = (
         "jiwer; the lip reader is the user's own, named in the score's settings",
     ),
 )
-_WORDS = jiwer.Compose(
-    [
-        jiwer.ToLowerCase(),
-        jiwer.RemovePunctuation(),
-        jiwer.RemoveMultipleSpaces(),
-        jiwer.Strip(),
-        jiwer.ReduceToListOfListOfWords(),
-    ]
-)
 
 
 def compute(seen: Seen) -> dict[str, Value]:
@@ -47,7 +36,18 @@ def word_error_rate(said: str, read: str) -> float:
     `NotComputed` where nothing is said."""
     if not any(character.isalnum() for character in said):
         raise NotComputed("nothing is said in the reference transcript")
-    return float(jiwer.wer(said, read, reference_transform=_WORDS, hypothesis_transform=_WORDS))
+    import jiwer  # a tenth of a second, and most pairs have no transcripts
+
+    words = jiwer.Compose(
+        [
+            jiwer.ToLowerCase(),
+            jiwer.RemovePunctuation(),
+            jiwer.RemoveMultipleSpaces(),
+            jiwer.Strip(),
+            jiwer.ReduceToListOfListOfWords(),
+        ]
+    )
+    return float(jiwer.wer(said, read, reference_transform=words, hypothesis_transform=words))
 
 
 def read_transcripts(said: str | Path, read: str | Path) -> Transcripts:

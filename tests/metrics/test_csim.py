@@ -55,6 +55,15 @@ def beside(frames, reference, **given):
     return measure
 
 
+def test_equal_pictures_are_described_once_and_others_each(her, softer, looked):
+    still = beside([her.copy() for _ in range(11)], [her.copy() for _ in range(11)])
+    assert len(looked) == 1
+    assert still.result() == {"csim_dlib": pytest.approx(1)}
+    assert still.counts()["csim_frames"] == 3
+    beside([her] * 11, [softer] * 11)
+    assert len(looked) == 1 + 2
+
+
 def test_a_face_is_known_again(her, softer):
     measure = beside([softer] * 6, [her] * 6)
     [(name, value)] = measure.result().items()
@@ -83,9 +92,11 @@ def test_frames_beyond_the_references_end_are_not_missed(her):
 
 
 def test_both_networks_see_the_face_that_was_found_once(her, softer, looked, tmp_path):
-    measure = beside([softer] * 5 + [her], [her] * 6, weights={"arcface": write_graph(tmp_path)})
+    mirrored, mirrored_softer = (np.ascontiguousarray(picture[:, ::-1]) for picture in (her, softer))
+    network = write_graph(tmp_path)
+    measure = beside([softer] * 5 + [mirrored], [her] * 5 + [mirrored_softer], weights={"arcface": network})
     assert len(looked) == 4, "two frames of each side"
-    pairs = [[(frame, points(frame)) for frame in pair] for pair in ((softer, her), (her, her))]
+    pairs = [[(frame, points(frame)) for frame in pair] for pair in ((softer, her), (mirrored, mirrored_softer))]
     for name, descriptor in (("csim", lambda *face: by_hand(aligned(*face)[None])[0]), ("csim_dlib", describe)):
         cosines = [csim.cosine(*(descriptor(*face) for face in pair)) for pair in pairs]
         assert measure.result()[name] == pytest.approx(np.mean(cosines), abs=1e-6)
@@ -100,13 +111,13 @@ def points(frame):
 def test_without_a_reference_the_persons_first_face_is_the_real_one(her, softer, looked):
     """Of an endless video no more is read than up to that face."""
     read = count()
-    person = (her if next(read) >= 10 else np.zeros_like(her) for _ in count())
+    person = (her if number >= 10 else np.full_like(her, number) for number in read)
     measure = csim.Csim({"csim_dlib": describe}, person)
     assert next(read) == 11
     assert len(looked) == 11
-    for frame in [softer] * 10 + [np.zeros_like(her)]:
+    for frame in [softer] * 10 + [np.full_like(her, 255)]:
         measure.update(frame, None)
-    assert len(looked) == 11 + 3
+    assert len(looked) == 11 + 2, "equal pictures once"
     assert measure.counts() == {"csim_frames": 2, "csim_frames_without_face": 1}
     assert measure.result()["csim_dlib"] == beside([softer], [her]).result()["csim_dlib"]
 

@@ -45,13 +45,7 @@ class VideoWriter:
             self._start(frame)
         if frame.shape != self._size or frame.dtype != np.uint8:
             raise ValueError(f"frame {self.frames} is {frame.dtype} {frame.shape}, the first was uint8 {self._size}")
-        picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=EXACT,
-            threads=1,
-        )
+        picture = to_yuv(frame)
         picture.pts, picture.time_base = self.frames, _TIME_BASE
         self._container.mux(self._stream.encode(picture))
         self.frames += 1
@@ -68,6 +62,21 @@ class VideoWriter:
             raise ValueError(f"frames are (even height, even width, 3), not {frame.shape}")
         self._stream.width, self._stream.height = width, height
         self._size = frame.shape
+
+
+def to_yuv(frame: np.ndarray, *, threads: int | None = 1) -> av.VideoFrame:
+    """A (H, W, 3) uint8 RGB frame of even size as the encoder takes it: 4:2:0, BT.709, limited.
+
+    One thread does more pictures per processor second than several, and makes the same pixels: each picture has a
+    converter of its own, whose threads (None: one per core) cost more to start than the work.
+    """
+    return av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(
+        format="yuv420p",
+        dst_colorspace=Colorspace.ITU709,
+        dst_color_range=ColorRange.MPEG,
+        interpolation=EXACT,
+        threads=threads,
+    )
 
 
 @contextmanager
