@@ -91,15 +91,17 @@ def test_half_precision_stays_near(renderer):
 
 
 def test_patches_are_channels_of_a_smaller_picture(renderer):
-    """The same weights in a network without patches, given pictures whose 2 x 2 blocks are folded by hand."""
-    plain = Renderer(**{**DEBUG.network, "patch": 1}, in_channels=24, image_channels=12).eval()
+    """The same weights in a network without patches, given pictures whose blocks of p x p are folded by hand."""
+    p = DEBUG.network["patch"]
+    side = 64 // p
+    plain = Renderer(**{**DEBUG.network, "patch": 1}, in_channels=6 * p**2, image_channels=3 * p**2).eval()
     plain.load_state_dict(renderer.state_dict())
     x, t, latent = inputs()
-    folded = x.unfold(2, 2, 2).unfold(3, 2, 2).permute(0, 1, 4, 5, 2, 3).flatten(1, 3)
+    folded = x.unfold(2, p, p).unfold(3, p, p).permute(0, 1, 4, 5, 2, 3).flatten(1, 3)
     with torch.no_grad():
-        answer = plain(folded, t, latent).view(3, 3, 2, 2, 32, 32).permute(0, 1, 4, 2, 5, 3).reshape(3, 3, 64, 64)
+        answer = plain(folded, t, latent).view(3, 3, p, p, side, side).permute(0, 1, 4, 2, 5, 3).reshape(3, 3, 64, 64)
         torch.testing.assert_close(renderer(x, t, latent), answer)
-        torch.testing.assert_close(renderer.encode(x[:, :3]), plain.encode(folded[:, :12]))
+        torch.testing.assert_close(renderer.encode(x[:, :3]), plain.encode(folded[:, : 3 * p**2]))
 
 
 def test_time_embedding_puts_cosines_first():
