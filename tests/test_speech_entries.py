@@ -17,10 +17,10 @@ TALKER, OTHER = "plain_planets", "mirrored_planets"
 TARGET = f"results/features/entry/{TALKER}.npy"
 
 
-def configured(folder: Path, **entry: object) -> None:
+def configured(work: Path, **entry: object) -> None:
     system = {"systems": ["diffused_heads"], "diffused_heads": {"speech": "entry"}, "speech": {"entry": entry}}
     rows = [(name, f"results/demo/{name}.mp4", name, "train", f"results/demo/{name}.json") for name in (TALKER, OTHER)]
-    configure(folder, {"clips": "clips.tsv", **system}, rows)
+    configure(work, {"clips": "clips.tsv", **system}, rows)
 
 
 def made(folder: Path) -> tuple[np.ndarray, dict]:

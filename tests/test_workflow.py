@@ -123,7 +123,7 @@ def test_where_a_made_face_goes_is_decided_after_it_is_drawn(demo, tmp_path):
         changed.write_text(yaml.safe_dump({"diffused_heads": {"sampling": {option: value}}}))
         rules[option] = planned(demo, "--configfile", str(changed))
     assert rules["paste"] == {"mux_video": 4, "build_report": 1}
-    assert rules["steps"]["sample_diffused_heads"] == rules["steps"]["mux_video"] == 4
+    assert rules["steps"]["link_sample_diffused_heads"] == rules["steps"]["mux_video"] == 4
     assert not {"train_diffused_heads", "align_faces", "sample_diffdub"} & set(rules["steps"])
 
 
