@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import models.recipe
+import models.training.recipe
 
 
 @dataclass(frozen=True)
-class Recipe(models.recipe.Recipe):
+class Recipe(models.training.recipe.Recipe):
     """The published run of 3000 epochs over CREMA is about 250,000 steps of 8 x 10 clips.
 
     identity         which frame shows the person: "random" or the "first"
@@ -26,7 +26,7 @@ class Recipe(models.recipe.Recipe):
 
 
 RECIPES = {
-    "published": Recipe(steps=250_000, batch_size=10, learning_rate=5e-5, stairs=18, ema_decay=0.0),
+    "published": Recipe(steps=250_000, batch_size=10, learning_rate=5e-5, lr_drops=18, ema_decay=0.0),
     "small": Recipe(
         steps=40_000,
         batch_size=32,

@@ -72,7 +72,7 @@ def test_every_learnable_tensor_learns(make_clip, with_latents, silent):
 def test_published_training_is_plain_adam(stage):
     recipe = RECIPES[stage]["published"]
     assert (recipe.learning_rate, recipe.weight_decay, recipe.ema_decay, recipe.ema_warmup) == (1e-4, 0, 0.9999, False)
-    assert {recipe.rate(step) for step in (0, 1000, recipe.steps - 1)} == {1.0}
+    assert {recipe.lr_factor(step) for step in (0, 1000, recipe.steps - 1)} == {1.0}
 
 
 def test_options_override_the_recipe(make_clip):
@@ -87,8 +87,8 @@ def test_options_override_the_recipe(make_clip):
 def test_a_constant_learning_rate_can_be_prolonged(preset, prolongable):
     recipe = RECIPES["renderer"][preset]
     longer = replace(recipe, steps=2 * recipe.steps)
-    assert (recipe.course() == longer.course()) == prolongable
-    assert recipe.course() != replace(recipe, learning_rate=1.0).course()
+    assert (recipe.fingerprint() == longer.fingerprint()) == prolongable
+    assert recipe.fingerprint() != replace(recipe, learning_rate=1.0).fingerprint()
 
 
 def test_training_starts_from_given_weights(make_clip, tmp_path):

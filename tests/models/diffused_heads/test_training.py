@@ -27,14 +27,14 @@ def silent(monkeypatch):
     return logged
 
 
-def test_published_training_is_plain_adam_on_stairs():
+def test_published_training_is_plain_adam_whose_rate_drops():
     """Diffused Heads specification, section 6."""
     recipe = RECIPES["published"]
     assert (recipe.learning_rate, recipe.weight_decay, recipe.batch_size) == (5e-5, 0, 10)
     assert (recipe.ema_decay, recipe.gradient_clip, recipe.precision) == (0, None, "32-true")
-    assert recipe.stairs == 18
-    assert recipe.rate(0) == 1
-    assert 5e-5 * recipe.rate(recipe.steps - 1) == pytest.approx(9e-7, rel=0.01)
+    assert recipe.lr_drops == 18
+    assert recipe.lr_factor(0) == 1
+    assert 5e-5 * recipe.lr_factor(recipe.steps - 1) == pytest.approx(9e-7, rel=0.01)
     assert (VARIATIONAL, LIPS, recipe.lip_weight) == (1e-4, 0.2, 0.2)
     assert (recipe.identity, recipe.lips) == ("random", "target")
     assert (recipe.motion_blurred, recipe.motion_noise, recipe.motion_dropped) == (False, 0, 0)
