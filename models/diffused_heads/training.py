@@ -44,10 +44,10 @@ def task(
     may hold `initial` ones of ours (.safetensors) to start from."""
     own = ("identity", "lips", "motion_blurred", "motion_noise", "motion_dropped")
     chosen = {name: options[name] for name in own if options.get(name) is not None}
-    recipe = replace(RECIPES[preset].overridden(options), **chosen)
+    recipe = replace(RECIPES[stage][preset].overridden(options), **chosen)
     pooling = options.get("speech_pooling", "concatenation")
-    data = FrameData(clips, PRESETS[preset], recipe, pooling)
-    module = FrameTraining(PRESETS[preset], recipe, data.audio_width)
+    data = FrameData(clips, PRESETS[stage][preset], recipe, pooling)
+    module = FrameTraining(PRESETS[stage][preset], recipe, data.audio_width)
     files = [clip[kind] for clip in clips for kind in ("view", "transform", "speech")]
     initial = (weights or {}).get("initial")
     return stage_task(stage, preset, recipe, module, data, files, initial=initial, speech_pooling=pooling)
