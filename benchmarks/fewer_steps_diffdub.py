@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from models.diffdub.encoding import load_renderer
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.rendering import lip_latents, render, to_pixels
 from models.diffdub.window import WINDOWS, scale_landmarks
 from models.diffusion import noise_for
@@ -36,7 +36,7 @@ CHOICES = [
 def compare(results: Path, clip: str, preset: str, count: int) -> pd.DataFrame:
     """One row per sampler and number of steps: distance to the first row (DDIM, 20 steps) and milliseconds per frame."""
     reference = Clip(clip, {"view": results / f"crops/{clip}.mp4", "transform": results / f"crops/{clip}.npz"})
-    chosen = RENDERER[preset]
+    chosen = PRESETS["renderer"][preset]
     renderer = load_renderer(results / "models/diffdub/renderer.safetensors", preset, device())
     numbers = np.linspace(0, len(reference.points) - 1, count).astype(int)
     points = reference.points[numbers]
@@ -76,7 +76,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("results", type=Path, help="the workflow's results folder, with a trained renderer")
     parser.add_argument("clip")
-    parser.add_argument("--preset", default="debug", choices=RENDERER)
+    parser.add_argument("--preset", default="debug", choices=PRESETS["renderer"])
     parser.add_argument("--frames", type=int, default=16)
     arguments = parser.parse_args()
     print(compare(arguments.results, arguments.clip, arguments.preset, arguments.frames).to_string(index=False))

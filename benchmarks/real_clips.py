@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 import yaml
 
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import render
 from toolkit.devices import device
@@ -65,7 +65,7 @@ def run_workflow(
 
 def time_published(batch_sizes: list[int], steps: list[int], precisions: list[str]) -> pd.DataFrame:
     """Seconds and peak memory (GB) per frame of the published renderer; its weights are random: speed does not depend on them."""
-    renderer = RENDERER["published"].build().eval().to(device())
+    renderer = PRESETS["renderer"]["published"].build().eval().to(device())
     rows = []
     for precision in precisions:
         for count in steps:
@@ -86,7 +86,7 @@ def time_published(batch_sizes: list[int], steps: list[int], precisions: list[st
 
 def time_once(renderer: Renderer, batch: int, steps: int, precision: str) -> tuple[float, float]:
     """Seconds of one batch, after a warm-up on a GPU, and the peak memory in GB (NaN without a GPU)."""
-    preset, where = RENDERER["published"], device()
+    preset, where = PRESETS["renderer"]["published"], device()
     frames = np.zeros((batch, preset.size, preset.size, 3), np.uint8)
     points = np.random.default_rng(0).uniform(0.3, 0.8, (1, 68, 2)).repeat(batch, 0).astype(np.float32) * preset.size
     latents = torch.zeros(batch, 512)

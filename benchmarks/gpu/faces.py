@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from models.diffdub.encoding import clip_latents
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.rendering import render, to_pixels
 from models.diffdub.training import task
 from models.diffdub.window import WINDOWS, resize_frame, scale_landmarks
@@ -52,7 +52,7 @@ def trained(clips: list[Clip], preset: str, seconds: float, folder: Path) -> tup
 
 def redraw(network: torch.nn.Module, clip: Clip, preset: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The clip redrawn, its own frames (T, size, size, 3) and the painted window (T, size, size)."""
-    chosen = RENDERER[preset]
+    chosen = PRESETS["renderer"][preset]
     window = WINDOWS[chosen.window]
     latents = clip_latents(network, chosen.size, clip)
     frames, points = list(read_frames(clip["view"])), clip.points
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--held-out", required=True)
-    parser.add_argument("--preset", default="small", choices=RENDERER)
+    parser.add_argument("--preset", default="small", choices=PRESETS["renderer"])
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

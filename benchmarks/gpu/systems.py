@@ -31,9 +31,9 @@ class Measured:
 
 
 def _renderer(tiny: bool) -> nn.Module:
-    from models.diffdub.presets import RENDERER
+    from models.diffdub.presets import PRESETS
 
-    return RENDERER["debug" if tiny else "published"].build()
+    return PRESETS["renderer"]["debug" if tiny else "published"].build()
 
 
 def _renderer_inputs(batch: int, device: torch.device, tiny: bool) -> Inputs:
@@ -51,7 +51,7 @@ def _lips_inputs(batch: int, device: torch.device, tiny: bool) -> Inputs:
 def _heads(tiny: bool) -> nn.Module:
     from models.diffused_heads.presets import PRESETS
 
-    return PRESETS["debug" if tiny else "published"].build(256)
+    return PRESETS["unet"]["debug" if tiny else "published"].build(256)
 
 
 def _heads_inputs(batch: int, device: torch.device, tiny: bool) -> Inputs:
@@ -63,9 +63,11 @@ def _heads_inputs(batch: int, device: torch.device, tiny: bool) -> Inputs:
 
 
 def _sequence(tiny: bool) -> nn.Module:
-    from models.diffdub.presets import SEQUENCE
+    from models.diffdub.presets import PRESETS
 
-    return SEQUENCE["debug"].build(1, 80, 32) if tiny else SEQUENCE["published"].build(25, 1024, 512)
+    return (
+        PRESETS["sequence"]["debug"].build(1, 80, 32) if tiny else PRESETS["sequence"]["published"].build(25, 1024, 512)
+    )
 
 
 def _sequence_inputs(batch: int, device: torch.device, tiny: bool) -> Inputs:

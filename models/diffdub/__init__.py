@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.window import WINDOWS
 from models.system import System
 from models.timeline import walk
@@ -17,7 +17,7 @@ def timeline(source_frames: int, length: int, options: dict) -> np.ndarray:
 
 def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray:
     """(size, size) the window that the preset's renderer repaints, feathered inside its rim."""
-    return WINDOWS[RENDERER[options["preset"]].window].feather(points, size)
+    return WINDOWS[PRESETS["renderer"][options["preset"]].window].feather(points, size)
 
 
 SYSTEM = System(

@@ -8,7 +8,7 @@ import torch
 
 from models.checkpoints import load_weights, read_weights
 from models.diffdub.data import LATENTS
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import lip_latents
 from models.system import Clip
@@ -20,7 +20,7 @@ BATCH = 32  # pictures encoded at once
 @lru_cache(maxsize=1)  # a training set's clips are encoded one by one
 def load_renderer(path: Path, preset: str, device: str | torch.device) -> Renderer:
     """The renderer of a preset with weights from a file, for inference."""
-    renderer = RENDERER[preset].build()
+    renderer = PRESETS["renderer"][preset].build()
     load_weights(renderer, read_weights(path), path)
     return renderer.to(device).eval().requires_grad_(False)
 
@@ -28,7 +28,7 @@ def load_renderer(path: Path, preset: str, device: str | torch.device) -> Render
 def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torch.device) -> dict[str, torch.Tensor]:
     """`lips` (T, latent) float32 on the CPU: the averaged encoder's answer to every frame, clean and in order."""
     renderer = load_renderer(weights["renderer"], preset, device)
-    return {LATENTS: clip_latents(renderer, RENDERER[preset].size, clip)}
+    return {LATENTS: clip_latents(renderer, PRESETS["renderer"][preset].size, clip)}
 
 
 def clip_latents(renderer: Renderer, size: int, clip: Clip, frames: int | None = None) -> torch.Tensor:

@@ -51,59 +51,6 @@ class RendererPreset:
         return spacing(self.training_schedule(), self.steps if steps is None else steps)
 
 
-RENDERER = {
-    # 168.5 M parameters, 277 GMAC per network call at 256 x 256.
-    "published": RendererPreset(),
-    # 29 M. The residual on the reference frame needs a fraction of the training that noise prediction needs.
-    "small": RendererPreset(
-        size=128,
-        network={
-            "width": 64,
-            "multipliers": (1, 2, 3, 4),
-            "attention": (3,),
-            "encoder_width": 48,
-            "encoder_multipliers": (1, 2, 3, 4, 6),
-            "encoder_attention": (3,),
-            "encoder_blocks": 1,
-            "latent": 256,
-            "embedding": 256,
-            "groups": 16,
-            "normalised": True,
-        },
-        prediction="residual_start",
-        schedule="cosine",
-        spacing="trailing",
-        steps=8,
-        window="lower_face",
-    ),
-    # 1.5 M on 2 x 2 blocks of pixels.
-    "debug": RendererPreset(
-        size=64,
-        network={
-            "width": 32,
-            "multipliers": (1, 2, 2),
-            "attention": (),
-            "blocks": 1,
-            "encoder_width": 16,
-            "encoder_multipliers": (1, 2, 3, 4),
-            "encoder_attention": (),
-            "encoder_blocks": 1,
-            "latent": 32,
-            "embedding": 128,
-            "groups": 8,
-            "normalised": True,
-            "dropout": 0.0,
-            "patch": 4,
-        },
-        prediction="residual_start",
-        schedule="cosine",
-        spacing="trailing",
-        steps=4,
-        window="lower_face",
-    ),
-}
-
-
 @dataclass(frozen=True)
 class SequencePreset:
     """How the sequence generator is built: constructor arguments; what is not named has the published value."""
@@ -117,13 +64,66 @@ class SequencePreset:
         return SequenceGenerator(audio_layers=audio_layers, audio_dim=audio_dim, latent_dim=latent_dim, **self.network)
 
 
-SEQUENCE = {
-    # 35.1 M parameters with HuBERT-large's 25 layers of 1024.
-    "published": SequencePreset(),
-    "small": SequencePreset({"width": 256, "ffn": 512, "cross_heads": 4, "blocks": (1, 2, 2), "dropout": 0.1}),
-    # A short view, since a minute of speech teaches nothing about longer ones; and no dropout: see `held_share` in
-    # models/diffdub/data.py for what one-shot references leave to attend to.
-    "debug": SequencePreset(
-        {"width": 48, "ffn": 96, "cross_heads": 4, "kernel": 5, "blocks": (1, 1, 1), "dropout": 0.0}
-    ),
+PRESETS = {
+    "renderer": {
+        # 168.5 M parameters, 277 GMAC per network call at 256 x 256.
+        "published": RendererPreset(),
+        # 29 M. The residual on the reference frame needs a fraction of the training that noise prediction needs.
+        "small": RendererPreset(
+            size=128,
+            network={
+                "width": 64,
+                "multipliers": (1, 2, 3, 4),
+                "attention": (3,),
+                "encoder_width": 48,
+                "encoder_multipliers": (1, 2, 3, 4, 6),
+                "encoder_attention": (3,),
+                "encoder_blocks": 1,
+                "latent": 256,
+                "embedding": 256,
+                "groups": 16,
+                "normalised": True,
+            },
+            prediction="residual_start",
+            schedule="cosine",
+            spacing="trailing",
+            steps=8,
+            window="lower_face",
+        ),
+        # 1.5 M on 2 x 2 blocks of pixels.
+        "debug": RendererPreset(
+            size=64,
+            network={
+                "width": 32,
+                "multipliers": (1, 2, 2),
+                "attention": (),
+                "blocks": 1,
+                "encoder_width": 16,
+                "encoder_multipliers": (1, 2, 3, 4),
+                "encoder_attention": (),
+                "encoder_blocks": 1,
+                "latent": 32,
+                "embedding": 128,
+                "groups": 8,
+                "normalised": True,
+                "dropout": 0.0,
+                "patch": 4,
+            },
+            prediction="residual_start",
+            schedule="cosine",
+            spacing="trailing",
+            steps=4,
+            window="lower_face",
+        ),
+    },
+    "sequence": {
+        # 35.1 M parameters with HuBERT-large's 25 layers of 1024.
+        "published": SequencePreset(),
+        "small": SequencePreset({"width": 256, "ffn": 512, "cross_heads": 4, "blocks": (1, 2, 2), "dropout": 0.1}),
+        # A short view, since a minute of speech teaches nothing about longer ones; and no dropout: see `held_share` in
+        # models/diffdub/data.py for what one-shot references leave to attend to.
+        "debug": SequencePreset(
+            {"width": 48, "ffn": 96, "cross_heads": 4, "kernel": 5, "blocks": (1, 1, 1), "dropout": 0.0}
+        ),
+    },
 }

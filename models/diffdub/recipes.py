@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import models.recipe
+import models.training.recipe
 
 
 @dataclass(frozen=True)
-class Recipe(models.recipe.Recipe):
+class Recipe(models.training.recipe.Recipe):
     """The steps of `published` are our choice, the authors name none.
 
     augmented      the encoder's pictures are disturbed (stage 1)

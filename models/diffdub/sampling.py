@@ -11,7 +11,7 @@ from models.checkpoints import load_weights, read_weights
 from models.diffdub import timeline, window
 from models.diffdub.data import two_rows
 from models.diffdub.encoding import clip_latents, load_renderer
-from models.diffdub.presets import RENDERER, SEQUENCE
+from models.diffdub.presets import PRESETS
 from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import lip_latents, render, to_pixels
 from models.diffdub.sequence import SequenceGenerator, predict_long
@@ -31,7 +31,7 @@ class DiffDub:
 
     def __init__(self, renderer: Renderer, sequence: SequenceGenerator, preset: str, options: dict) -> None:
         self.renderer, self.sequence = renderer, sequence
-        self.preset = RENDERER[preset]
+        self.preset = PRESETS["renderer"][preset]
         self.schedule = self.preset.sampling_schedule(options["steps"])
         self.options = options
 
@@ -122,7 +122,7 @@ def load(weights: dict[str, Path], preset: str, options: dict, device: str | tor
     layers = _side(tensors, "encoder.weights", 0)
     width = _side(tensors, "encoder.down_sample_audio_nar.weight", 1)
     latent = _side(tensors, "encoder.out_proj.weight", 0)
-    sequence = SEQUENCE[preset].build(layers, width, latent)
+    sequence = PRESETS["sequence"][preset].build(layers, width, latent)
     load_weights(sequence, tensors, weights["sequence"])
     renderer = load_renderer(weights["renderer"], preset, device)
     return DiffDub(renderer, sequence.to(device).eval(), preset, options)

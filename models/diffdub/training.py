@@ -6,15 +6,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.checkpoints import load_weights, read_weights
+from models.checkpoints import read_weights
 from models.diffdub.checkpoints import convert
 from models.diffdub.data import RendererData, SequenceData
 from models.diffdub.losses import renderer_loss, sequence_loss
-from models.diffdub.presets import RENDERER, SEQUENCE, RendererPreset
+from models.diffdub.presets import PRESETS, RendererPreset
 from models.diffdub.recipes import RECIPES, Recipe
-from models.recipe import StageTraining
 from models.system import Clip
-from models.training import Task
+from models.training import StageTraining, Task, stage_task
 
 
 class RendererTraining(StageTraining):
@@ -59,24 +58,15 @@ def task(
     `weights` may hold `initial` ones to start from: ours (.safetensors), or diffae's checkpoint for the published renderer."""
     recipe = RECIPES[stage][preset].overridden(options)
     if stage == "renderer":
-        module = RendererTraining(RENDERER[preset], recipe)
-        data = RendererData(clips, RENDERER[preset], augmented=recipe.augmented)
+        module = RendererTraining(PRESETS[stage][preset], recipe)
+        data = RendererData(clips, PRESETS[stage][preset], augmented=recipe.augmented)
         files = [path for clip in clips for path in (clip["view"], clip["transform"])]
     else:
         data = SequenceData(clips, recipe.length, recipe.references, recipe.held_share)
-        module = SequenceTraining(SEQUENCE[preset].build(*data.sizes), recipe)
+        module = SequenceTraining(PRESETS[stage][preset].build(*data.sizes), recipe)
         files = [path for clip in clips for path in (clip["latents"], clip["speech"])]
     initial = (weights or {}).get("initial")
-    if initial:
-        load_weights(module.network, initial_weights(initial), initial)
-    return Task(
-        module=module,
-        network="network",
-        data=data,
-        **recipe.settings(),
-        settings={"stage": stage, "preset": preset, **recipe.course()},
-        files=[*files, *filter(None, [initial])],
-    )
+    return stage_task(stage, preset, recipe, module, data, files, initial=initial, read=initial_weights)
 
 
 def initial_weights(path: Path) -> dict[str, Tensor]:

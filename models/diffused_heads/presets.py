@@ -54,33 +54,35 @@ class Preset:
 
 
 PRESETS = {
-    # 215.75 M parameters, 518 GMAC per network call at 128 x 128.
-    "published": Preset(),
-    # 31 M. The residual on the identity frame needs a fraction of the training that noise prediction needs.
-    "small": Preset(
-        network={"width": 96, "multipliers": (1, 2, 3), "head_width": 48, "out_channels": 3},
-        prediction="residual_start",
-        steps=10,
-        spacing="trailing",
-        sampler="ddim",
-    ),
-    # 1.7 M on 4 x 4 blocks of pixels.
-    "debug": Preset(
-        size=64,
-        network={
-            "width": 32,
-            "multipliers": (1, 2, 2),
-            "blocks": 1,
-            "attention": (),
-            "head_width": 32,
-            "groups": 8,
-            "dropout": 0.0,
-            "patch": 4,
-            "out_channels": 3,
-        },
-        prediction="residual_start",
-        steps=4,
-        spacing="trailing",
-        sampler="ddim",
-    ),
+    "unet": {
+        # 215.75 M parameters, 518 GMAC per network call at 128 x 128.
+        "published": Preset(),
+        # 31 M. The residual on the identity frame needs a fraction of the training that noise prediction needs.
+        "small": Preset(
+            network={"width": 96, "multipliers": (1, 2, 3), "head_width": 48, "out_channels": 3},
+            prediction="residual_start",
+            steps=10,
+            spacing="trailing",
+            sampler="ddim",
+        ),
+        # 1.7 M on 4 x 4 blocks of pixels.
+        "debug": Preset(
+            size=64,
+            network={
+                "width": 32,
+                "multipliers": (1, 2, 2),
+                "blocks": 1,
+                "attention": (),
+                "head_width": 32,
+                "groups": 8,
+                "dropout": 0.0,
+                "patch": 4,
+                "out_channels": 3,
+            },
+            prediction="residual_start",
+            steps=4,
+            spacing="trailing",
+            sampler="ddim",
+        ),
+    },
 }

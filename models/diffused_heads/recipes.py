@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import models.recipe
+import models.training.recipe
 
 
 @dataclass(frozen=True)
-class Recipe(models.recipe.Recipe):
+class Recipe(models.training.recipe.Recipe):
     """The published run of 3000 epochs over CREMA is about 250,000 steps of 8 x 10 clips.
 
     identity         which frame shows the person: "random" or the "first"
@@ -26,29 +26,31 @@ class Recipe(models.recipe.Recipe):
 
 
 RECIPES = {
-    "published": Recipe(steps=250_000, batch_size=10, learning_rate=5e-5, stairs=18, ema_decay=0.0),
-    "small": Recipe(
-        steps=40_000,
-        batch_size=32,
-        learning_rate=3e-4,
-        warmup=500,
-        decay=0.4,
-        gradient_clip=1.0,
-        precision="bf16-mixed",
-        ema_decay=0.999,
-        ema_warmup=True,
-        motion_noise=0.1,
-        motion_dropped=0.3,
-    ),
-    "debug": Recipe(
-        steps=250,
-        batch_size=16,
-        learning_rate=2e-3,
-        decay=0.4,
-        gradient_clip=1.0,
-        ema_decay=0.999,
-        ema_warmup=True,
-        motion_noise=0.1,
-        motion_dropped=0.5,
-    ),
+    "unet": {
+        "published": Recipe(steps=250_000, batch_size=10, learning_rate=5e-5, lr_drops=18, ema_decay=0.0),
+        "small": Recipe(
+            steps=40_000,
+            batch_size=32,
+            learning_rate=3e-4,
+            warmup=500,
+            decay=0.4,
+            gradient_clip=1.0,
+            precision="bf16-mixed",
+            ema_decay=0.999,
+            ema_warmup=True,
+            motion_noise=0.1,
+            motion_dropped=0.3,
+        ),
+        "debug": Recipe(
+            steps=250,
+            batch_size=16,
+            learning_rate=2e-3,
+            decay=0.4,
+            gradient_clip=1.0,
+            ema_decay=0.999,
+            ema_warmup=True,
+            motion_noise=0.1,
+            motion_dropped=0.5,
+        ),
+    },
 }

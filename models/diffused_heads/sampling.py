@@ -31,7 +31,7 @@ class DiffusedHeads:
 
     def __init__(self, network: UNet, preset: str, options: dict) -> None:
         self.network, self.options = network, options
-        self.preset = PRESETS[preset]
+        self.preset = PRESETS["unet"][preset]
         schedule = self.preset.schedule(options["steps"] or self.preset.steps)
         self.drawing = Drawing(schedule, options["sampler"] or self.preset.sampler, self.preset.prediction)
 
@@ -121,8 +121,8 @@ def load(
     path = weights["unet"]
     tensors = read_weights(path)
     settings = _settings(tensors, preset, path)
-    check_fit(tensors, PRESETS[preset].build, settings, path)
-    network = PRESETS[preset].build(**settings, **_heads(tensors, preset, options, path))
+    check_fit(tensors, PRESETS["unet"][preset].build, settings, path)
+    network = PRESETS["unet"][preset].build(**settings, **_heads(tensors, preset, options, path))
     load_weights(network, tensors, path)
     network.eval().requires_grad_(False)
     return DiffusedHeads(network.to(device), preset, options)
@@ -139,7 +139,7 @@ def _settings(tensors: Mapping[str, Tensor], preset: str, path: Path) -> dict:
 def _heads(tensors: Mapping[str, Tensor], preset: str, options: dict, path: Path) -> dict:
     """The network's arguments for the number of heads, which must divide the channels of every attention block."""
     name = "heads" if options["heads"] else "head_width"
-    value = options[name] or PRESETS[preset].network.get(name, HEAD_WIDTH)
+    value = options[name] or PRESETS["unet"][preset].network.get(name, HEAD_WIDTH)
     for channels in {len(block) for tensor, block in tensors.items() if tensor.endswith("proj_out.weight")}:
         if channels % value and options[name]:
             problem = f"{value} do not divide the {channels} channels of an attention block"

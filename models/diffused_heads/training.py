@@ -7,14 +7,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.checkpoints import load_weights, read_weights
 from models.diffused_heads.data import FrameData
 from models.diffused_heads.losses import VARIATIONAL, losses
 from models.diffused_heads.presets import PRESETS, Preset
 from models.diffused_heads.recipes import RECIPES, Recipe
-from models.recipe import StageTraining
 from models.system import Clip
-from models.training import Task
+from models.training import StageTraining, Task, stage_task
 
 
 class FrameTraining(StageTraining):
@@ -37,11 +35,6 @@ class FrameTraining(StageTraining):
         self.parts = {"simple": found.simple, "variational": found.variational, "lips": found.lips}
         return found.total
 
-    def training_step(self, batch: dict[str, Tensor], index: int) -> Tensor:
-        loss = super().training_step(batch, index)
-        self.log_dict({name: part.detach() for name, part in self.parts.items()})
-        return loss
-
 
 def task(
     stage: str, preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None
@@ -51,26 +44,10 @@ def task(
     may hold `initial` ones of ours (.safetensors) to start from."""
     own = ("identity", "lips", "motion_blurred", "motion_noise", "motion_dropped")
     chosen = {name: options[name] for name in own if options.get(name) is not None}
-    recipe = replace(RECIPES[preset].overridden(options), **chosen)
+    recipe = replace(RECIPES[stage][preset].overridden(options), **chosen)
     pooling = options.get("speech_pooling", "concatenation")
-    data = FrameData(clips, PRESETS[preset], recipe, pooling)
-    module = FrameTraining(PRESETS[preset], recipe, data.audio_width)
+    data = FrameData(clips, PRESETS[stage][preset], recipe, pooling)
+    module = FrameTraining(PRESETS[stage][preset], recipe, data.audio_width)
+    files = [clip[kind] for clip in clips for kind in ("view", "transform", "speech")]
     initial = (weights or {}).get("initial")
-    if initial:
-        load_weights(module.network, read_weights(initial), initial)
-    return Task(
-        module=module,
-        network="network",
-        data=data,
-        **recipe.settings(),
-        settings={
-            "stage": stage,
-            "preset": preset,
-            **recipe.course(),
-            "speech_pooling": pooling,
-        },
-        files=[
-            *(clip[kind] for clip in clips for kind in ("view", "transform", "speech")),
-            *filter(None, [initial]),
-        ],
-    )
+    return stage_task(stage, preset, recipe, module, data, files, initial=initial, speech_pooling=pooling)

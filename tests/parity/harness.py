@@ -39,6 +39,7 @@ SOURCES = {
     "diffused_heads/face_alignment": "toolkit/faces/mean_face.py",
     "diffused_heads/mean_face": "toolkit/faces/mean_face.py",
     "diffused_heads/smoothness": "metrics/smoothness.py",
+    "moditalker/mtov_first_stage_loss": "models/training/losses.py",
 }
 
 # Relative error, by the longest matching prefix of <case>.<output>. 1e-4 is the general bar; the specifications say

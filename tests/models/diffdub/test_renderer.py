@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from models.diffdub.layers import TimeEmbedding
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.renderer import Renderer
 
-DEBUG = RENDERER["debug"]
+DEBUG = PRESETS["renderer"]["debug"]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def count(module):
 
 def test_the_published_network_has_its_published_size():
     with torch.device("meta"):
-        network = RENDERER["published"].build()
+        network = PRESETS["renderer"]["published"].build()
     assert len(network.state_dict()) == 706
     assert count(network) == pytest.approx(168.50e6, abs=0.01e6)
     assert count(network.encoder) == pytest.approx(30.15e6, abs=0.01e6)

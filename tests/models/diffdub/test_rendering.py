@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from models.diffdub import window
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.rendering import lip_latents, lip_pictures, render, to_pixels
 from models.diffusion import SAMPLERS, noise_for
 from models.pictures import to_tensor
 from toolkit.errors import InputError
 
-DEBUG = RENDERER["debug"]
+DEBUG = PRESETS["renderer"]["debug"]
 
 
 @pytest.fixture(scope="module")
@@ -97,9 +97,9 @@ def test_frames_of_a_batch_do_not_know_of_each_other():
     assert (together[0] - together[1]).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("name", RENDERER)
+@pytest.mark.parametrize("name", PRESETS["renderer"])
 def test_presets_name_a_walk_that_exists(name):
-    preset = RENDERER[name]
+    preset = PRESETS["renderer"][name]
     assert len(preset.sampling_schedule()) == preset.steps
     assert len(preset.training_schedule()) == 1000
     assert len(preset.sampling_schedule(10)) == 10
@@ -107,8 +107,8 @@ def test_presets_name_a_walk_that_exists(name):
 
 def test_the_published_preset_refuses_step_counts_that_the_published_rule_does():
     with pytest.raises(InputError, match="37 sampling steps"):
-        RENDERER["published"].sampling_schedule(37)
-    assert len(RENDERER["debug"].sampling_schedule(37)) == 37
+        PRESETS["renderer"]["published"].sampling_schedule(37)
+    assert len(PRESETS["renderer"]["debug"].sampling_schedule(37)) == 37
 
 
 def test_the_debug_network_is_small():

@@ -9,7 +9,7 @@ import torch
 from models.checkpoints import write_weights
 from models.diffdub import sampling, window
 from models.diffdub.encoding import clip_latents, encode
-from models.diffdub.presets import RENDERER, SEQUENCE
+from models.diffdub.presets import PRESETS
 from models.diffdub.sampling import load
 from tests.small_clips import pictures
 from toolkit.errors import InputError
@@ -31,7 +31,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Weights of both stages that have learnt nothing, but answer every input differently."""
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
-    networks = {"renderer": RENDERER["debug"].build(), "sequence": SEQUENCE["debug"].build(1, 80, 32)}
+    networks = {
+        "renderer": PRESETS["renderer"]["debug"].build(),
+        "sequence": PRESETS["sequence"]["debug"].build(1, 80, 32),
+    }
     for number, (stage, network) in enumerate(networks.items()):
         generator = torch.Generator().manual_seed(number)
         for parameter in network.parameters():  # some start as zeros
@@ -48,7 +51,7 @@ def draw(weights, clip, length: int, seed: int = 3, speech=None, **options) -> n
 
 def unpainted(clip, index: int) -> np.ndarray:
     """(64, 64) bool: where the debug preset leaves frame `index` as it is."""
-    return window.WINDOWS[RENDERER["debug"].window].feather(clip.points[index] * 64 / 96, 64) == 0
+    return window.WINDOWS[PRESETS["renderer"]["debug"].window].feather(clip.points[index] * 64 / 96, 64) == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from models.checkpoints import read_weights, write_weights
 from models.diffdub.data import RendererData
 from models.diffdub.encoding import encode
-from models.diffdub.presets import RENDERER
+from models.diffdub.presets import PRESETS
 from models.diffdub.recipes import RECIPES
 from models.diffdub.sampling import load
 from models.diffdub.training import RendererTraining, SequenceTraining, task
@@ -37,7 +37,7 @@ def with_latents(make_clip, tmp_path):
 
 
 def test_first_loss_of_noise_prediction_is_the_windows_share(make_clip, silent):
-    preset = replace(RENDERER["debug"], prediction="noise", window="mouth")
+    preset = replace(PRESETS["renderer"]["debug"], prediction="noise", window="mouth")
     torch.manual_seed(0)
     # The last convolution of a fresh network is zero, so it foretells no noise at all.
     module = RendererTraining(preset, RECIPES["renderer"]["debug"])
@@ -72,7 +72,7 @@ def test_every_learnable_tensor_learns(make_clip, with_latents, silent):
 def test_published_training_is_plain_adam(stage):
     recipe = RECIPES[stage]["published"]
     assert (recipe.learning_rate, recipe.weight_decay, recipe.ema_decay, recipe.ema_warmup) == (1e-4, 0, 0.9999, False)
-    assert {recipe.rate(step) for step in (0, 1000, recipe.steps - 1)} == {1.0}
+    assert {recipe.lr_factor(step) for step in (0, 1000, recipe.steps - 1)} == {1.0}
 
 
 def test_options_override_the_recipe(make_clip):
@@ -87,12 +87,12 @@ def test_options_override_the_recipe(make_clip):
 def test_a_constant_learning_rate_can_be_prolonged(preset, prolongable):
     recipe = RECIPES["renderer"][preset]
     longer = replace(recipe, steps=2 * recipe.steps)
-    assert (recipe.course() == longer.course()) == prolongable
-    assert recipe.course() != replace(recipe, learning_rate=1.0).course()
+    assert (recipe.fingerprint() == longer.fingerprint()) == prolongable
+    assert recipe.fingerprint() != replace(recipe, learning_rate=1.0).fingerprint()
 
 
 def test_training_starts_from_given_weights(make_clip, tmp_path):
-    given = {name: value + 1 for name, value in RENDERER["debug"].build().state_dict().items()}
+    given = {name: value + 1 for name, value in PRESETS["renderer"]["debug"].build().state_dict().items()}
     write_weights(tmp_path / "start.safetensors", given, {})
     job = task("renderer", "debug", {}, [make_clip("a", 4)], {"initial": tmp_path / "start.safetensors"})
     for name, value in job.module.network.state_dict().items():

@@ -44,7 +44,7 @@ def disturbed(network: UNet, path: Path) -> dict[str, Path]:
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     torch.manual_seed(0)
-    return disturbed(PRESETS["debug"].build(160), tmp_path_factory.mktemp("weights") / "unet.safetensors")
+    return disturbed(PRESETS["unet"]["debug"].build(160), tmp_path_factory.mktemp("weights") / "unet.safetensors")
 
 
 @pytest.fixture(scope="module")
@@ -217,7 +217,7 @@ def test_bfloat16_is_near_float32(weights, make_clip):
 
 
 def test_speech_is_pooled_as_the_options_say(weights, make_clip, tmp_path):
-    narrow = disturbed(PRESETS["debug"].build(80), tmp_path / "narrow.safetensors")
+    narrow = disturbed(PRESETS["unet"]["debug"].build(80), tmp_path / "narrow.safetensors")
     clip, speech = make_clip("a", 1), features(3)
     pooled = draw(narrow, clip, 3, speech=speech, speech_pooling="mean")
     by_hand = draw(narrow, clip, 3, speech=speech.reshape(3, 2, 80).mean(axis=1))  # one row a frame: nothing to pool
@@ -262,7 +262,7 @@ def test_weights_of_another_preset_are_refused(weights):
         load(weights, "small", OPTIONS, "cpu")
 
 
-@pytest.mark.parametrize("preset", list(PRESETS))
+@pytest.mark.parametrize("preset", list(PRESETS["unet"]))
 def test_weights_of_another_system_are_refused(preset, tmp_path):
     write_weights(tmp_path / "unet.safetensors", {"encoder.weights": torch.zeros(3)}, {})
     with pytest.raises(InputError, match=r"unet\.safetensors"):
@@ -289,7 +289,7 @@ def test_shapes_that_no_network_has_are_refused(tmp_path):
 @pytest.mark.parametrize("steps", [1, 2, 6, 7])
 def test_few_steps_give_numbers(published, make_clip, monkeypatch, sampler, precision, steps):
     """In float32 tables a network that predicts noise gives NaN at 6 steps and fewer."""
-    monkeypatch.setitem(PRESETS, "published", replace(PRESETS["published"], size=16))
+    monkeypatch.setitem(PRESETS["unet"], "published", replace(PRESETS["unet"]["published"], size=16))
     options = {"sampler": sampler, "precision": precision, "steps": steps}
     drawn = load(published, "published", OPTIONS | options, "cpu")
     request = Request(make_clip("a", 1), np.ones((2, 12), np.float32), 2)

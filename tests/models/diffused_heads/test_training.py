@@ -15,7 +15,9 @@ from models.training import fit
 from toolkit.errors import InputError
 
 # The debug network as the published one predicts: noise and its variance.
-PUBLISHED_FORM = replace(PRESETS["debug"], prediction="noise", network={**PRESETS["debug"].network, "out_channels": 6})
+PUBLISHED_FORM = replace(
+    PRESETS["unet"]["debug"], prediction="noise", network={**PRESETS["unet"]["debug"].network, "out_channels": 6}
+)
 
 
 @pytest.fixture
@@ -27,36 +29,36 @@ def silent(monkeypatch):
     return logged
 
 
-def test_published_training_is_plain_adam_on_stairs():
+def test_published_training_is_plain_adam_whose_rate_drops():
     """Diffused Heads specification, section 6."""
-    recipe = RECIPES["published"]
+    recipe = RECIPES["unet"]["published"]
     assert (recipe.learning_rate, recipe.weight_decay, recipe.batch_size) == (5e-5, 0, 10)
     assert (recipe.ema_decay, recipe.gradient_clip, recipe.precision) == (0, None, "32-true")
-    assert recipe.stairs == 18
-    assert recipe.rate(0) == 1
-    assert 5e-5 * recipe.rate(recipe.steps - 1) == pytest.approx(9e-7, rel=0.01)
+    assert recipe.lr_drops == 18
+    assert recipe.lr_factor(0) == 1
+    assert 5e-5 * recipe.lr_factor(recipe.steps - 1) == pytest.approx(9e-7, rel=0.01)
     assert (VARIATIONAL, LIPS, recipe.lip_weight) == (1e-4, 0.2, 0.2)
     assert (recipe.identity, recipe.lips) == ("random", "target")
     assert (recipe.motion_blurred, recipe.motion_noise, recipe.motion_dropped) == (False, 0, 0)
 
 
 def test_published_training_sees_every_step_and_sampling_a_hundred():
-    published = PRESETS["published"]
+    published = PRESETS["unet"]["published"]
     assert published.schedule().steps.tolist() == list(range(1000))
     assert (published.steps, published.sampler, published.prediction) == (100, "ancestral", "noise")
     kept = published.schedule(published.steps).steps
     assert (len(kept), kept[0], kept[-1]) == (100, 0, 999)
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", PRESETS["unet"])
 def test_every_preset_has_a_network_and_a_recipe(name):
-    preset = PRESETS[name]
+    preset = PRESETS["unet"][name]
     with torch.device("meta"):
         network = preset.build(160)
         picture, t = torch.zeros(2, 3, preset.size, preset.size), torch.zeros(2, dtype=torch.long)
         answer = network(picture, t, picture, torch.cat([picture, picture], dim=1), torch.zeros(2, 5, 160))
     assert answer.shape == (2, 6 if name == "published" else 3, preset.size, preset.size)
-    assert RECIPES[name].steps > 0
+    assert RECIPES["unet"][name].steps > 0
 
 
 def test_options_override_the_recipe(make_clip):
@@ -86,7 +88,7 @@ def test_options_override_the_recipe(make_clip):
 def test_without_options_the_recipe_holds(make_clip):
     clip = make_clip("a", 4)
     job = task("unet", "debug", {"steps": None, "identity": None, "motion_noise": None}, [clip])
-    assert job.data.recipe == RECIPES["debug"]
+    assert job.data.recipe == RECIPES["unet"]["debug"]
     assert job.module.network.audio_width == 160  # two rows of mel a frame, end to end
     assert set(job.files) == {clip["view"], clip["transform"], clip["speech"]}
 
@@ -94,7 +96,7 @@ def test_without_options_the_recipe_holds(make_clip):
 def test_first_loss_of_noise_prediction(make_clip, silent):
     """A fresh network's last convolution is zero, so it foretells no noise: unit error everywhere, lips included."""
     torch.manual_seed(0)
-    module = FrameTraining(PUBLISHED_FORM, RECIPES["published"], 160)
+    module = FrameTraining(PUBLISHED_FORM, RECIPES["unet"]["published"], 160)
     data = task("unet", "debug", {}, [make_clip("a", 10)]).data
     loss = module.training_step(data.batch(np.random.default_rng(0), 32), 0)
     assert silent["simple"].item() == pytest.approx(1, rel=0.02)
@@ -115,7 +117,7 @@ def test_first_loss_of_the_residual_is_how_far_the_identity_is(make_clip, silent
 
 def test_the_network_sees_the_target_under_noise_of_its_step(make_clip, silent):
     """A network that answers zero has the mean square of the noise as its loss; that noise is what x shows beyond the target."""
-    module = FrameTraining(PUBLISHED_FORM, RECIPES["published"], 160)
+    module = FrameTraining(PUBLISHED_FORM, RECIPES["unet"]["published"], 160)
     batch = task("unet", "debug", {}, [make_clip("a", 10)]).data.batch(np.random.default_rng(0), 32)
     given = []
     module.network.register_forward_pre_hook(lambda network, arguments: given.extend(arguments))
@@ -135,22 +137,22 @@ def test_the_lip_weight_is_the_recipes(make_clip, silent):
     found = []
     for weight in (0.0, 3.0):
         torch.manual_seed(0)
-        module = FrameTraining(PUBLISHED_FORM, replace(RECIPES["debug"], lip_weight=weight), 160)
+        module = FrameTraining(PUBLISHED_FORM, replace(RECIPES["unet"]["debug"], lip_weight=weight), 160)
         found.append(module.training_step(batch, 0).item())
     assert found[1] - found[0] == pytest.approx(3 * silent["lips"].item(), rel=1e-4)
 
 
-@pytest.mark.parametrize("preset", [PUBLISHED_FORM, PRESETS["debug"]], ids=["noise", "residual"])
+@pytest.mark.parametrize("preset", [PUBLISHED_FORM, PRESETS["unet"]["debug"]], ids=["noise", "residual"])
 def test_every_learnable_tensor_learns(make_clip, silent, preset):
     """A tensor without a gradient stalls data-parallel training."""
-    module = FrameTraining(preset, RECIPES["debug"], 160)
+    module = FrameTraining(preset, RECIPES["unet"]["debug"], 160)
     batch = task("unet", "debug", {}, [make_clip("a", 6)]).data.batch(np.random.default_rng(0), 4)
     module.training_step(batch, 0).backward()
     assert not [name for name, value in module.named_parameters() if value.grad is None]
 
 
 def test_training_starts_from_given_weights(make_clip, tmp_path):
-    given = {name: value + 1 for name, value in PRESETS["debug"].build(160).state_dict().items()}
+    given = {name: value + 1 for name, value in PRESETS["unet"]["debug"].build(160).state_dict().items()}
     write_weights(tmp_path / "start.safetensors", given, {})
     clip, weights = make_clip("a", 4), {"initial": tmp_path / "start.safetensors"}
     job = task("unet", "debug", {}, [clip], weights)
@@ -175,15 +177,15 @@ def test_training_learns_one_clip(make_clip, tmp_path):
 
     before = loss()
     weights = fit(job, tmp_path, seed=0, accelerator="cpu")
-    assert weights.keys() == PRESETS["debug"].build(160).state_dict().keys()
+    assert weights.keys() == PRESETS["unet"]["debug"].build(160).state_dict().keys()
     assert loss() < 0.15 * before
 
 
 @pytest.mark.parametrize("form", ["published", "debug"])
 def test_the_published_path_trains_too(make_clip, tmp_path, monkeypatch, form):
     """Noise with its variance, no running average: the weights that come back are those of the last step."""
-    monkeypatch.setitem(PRESETS, "tiny", PUBLISHED_FORM if form == "published" else PRESETS["debug"])
-    monkeypatch.setitem(RECIPES, "tiny", RECIPES[form])
+    monkeypatch.setitem(PRESETS["unet"], "tiny", PUBLISHED_FORM if form == "published" else PRESETS["unet"]["debug"])
+    monkeypatch.setitem(RECIPES["unet"], "tiny", RECIPES["unet"][form])
     job = task("unet", "tiny", {"steps": 3, "batch_size": 2}, [make_clip("a", 6)])
     start = {name: value.clone() for name, value in job.module.network.state_dict().items()}
     last = {}

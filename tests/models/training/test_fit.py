@@ -16,7 +16,7 @@ from torch import nn
 
 from models.training import Task, fit
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 class Lines:
@@ -41,7 +41,7 @@ class Regression(lightning.LightningModule):
         self.network = nn.Linear(3, 1)
         self.dropout = nn.Dropout(0.2)
         self.optimizer = optimizer
-        self.course = [self.network.weight.detach().clone()]
+        self.history = [self.network.weight.detach().clone()]
 
     def forward(self, batch: dict[str, torch.Tensor]) -> torch.Tensor:
         return ((self.network(self.dropout(batch["x"])) - batch["y"]) ** 2).mean()
@@ -52,7 +52,7 @@ class Regression(lightning.LightningModule):
         return loss
 
     def on_train_batch_end(self, *_) -> None:
-        self.course.append(self.network.weight.detach().clone())
+        self.history.append(self.network.weight.detach().clone())
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return self.optimizer(self.parameters(), lr=0.01)
@@ -88,9 +88,9 @@ def test_training_learns(tmp_path):
 def test_average_is_the_published_recursion(tmp_path, warmup):
     job = task(steps=12, ema_decay=0.9, ema_warmup=warmup)
     weights = run(tmp_path, job)
-    course = job.module.course[:13]  # the average is copied into the module only after the last step
-    expected = course[0]
-    for n, current in enumerate(course[1:], start=1):
+    history = job.module.history[:13]  # the average is copied into the module only after the last step
+    expected = history[0]
+    for n, current in enumerate(history[1:], start=1):
         decay = min(0.9, (1 + n) / (10 + n)) if warmup else 0.9
         expected = decay * expected + (1 - decay) * current
     torch.testing.assert_close(weights["weight"], expected, rtol=1e-6, atol=1e-7)
@@ -174,7 +174,7 @@ def test_more_steps_prolong_a_run_and_fewer_start_it_afresh(tmp_path):
 def test_killed_run_ends_as_if_undisturbed(tmp_path, accumulate):
     script = textwrap.dedent(f"""
         from pathlib import Path
-        from tests.models.test_training import run, task
+        from tests.models.training.test_fit import run, task
         run(Path({str(tmp_path / "killed")!r}), task(steps=60, pause=0.3, accumulate={accumulate}), pause=0.2)
     """)
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -187,7 +187,7 @@ def test_killed_run_ends_as_if_undisturbed(tmp_path, accumulate):
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    step = torch.load(last, weights_only=True)["global_step"]
+    step = torch.load(last, weights_only=True)["steps"]
     assert 0 < step < 60
     resumed = run(tmp_path / "killed", task(steps=60, accumulate=accumulate))
     undisturbed = run(tmp_path / "whole", task(steps=60, accumulate=accumulate))
@@ -200,7 +200,7 @@ def test_two_processes_train_one_network(tmp_path):
     script = textwrap.dedent(f"""
         from pathlib import Path
         import torch
-        from tests.models.test_training import run, task
+        from tests.models.training.test_fit import run, task
         weights = run(Path({str(tmp_path / "run")!r}), task(), devices=2, strategy="ddp")
         torch.save(weights, Path({str(tmp_path)!r}) / f"{{torch.distributed.get_rank()}}.pt")
     """)

@@ -1,0 +1,71 @@
+"""How a training stage is run: what every recipe says, and the parts of a stage that follow from it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Self
+
+import torch
+from torch.nn import Parameter
+from torch.optim import AdamW, Optimizer
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training stage needs besides its network.
+
+    steps          steps of training; `accumulate` batches are one step
+    warmup         steps over which the learning rate rises to `learning_rate`
+    decay          share of the steps, at the end, over which it falls to zero
+    lr_drops       how often it falls to four fifths: every steps // lr_drops steps
+    betas          of AdamW
+    weight_decay   of AdamW, which at zero is Adam
+    ema_warmup     the running average forgets faster at the start (models/training/task.py)
+    """
+
+    steps: int
+    batch_size: int
+    learning_rate: float = 1e-4
+    warmup: int = 0
+    decay: float = 0.0
+    lr_drops: int = 0
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+    gradient_clip: float | None = None
+    accumulate: int = 1
+    precision: str = "32-true"
+    ema_decay: float = 0.9999
+    ema_warmup: bool = False
+
+    def overridden(self, options: Mapping) -> Self:
+        """With the user's steps, batch_size, learning_rate and precision where they are given."""
+        names = ("steps", "batch_size", "learning_rate", "precision")
+        return replace(self, **{name: options[name] for name in names if options.get(name)})
+
+    def lr_factor(self, step: int) -> float:
+        """Share of the learning rate at a step."""
+        rising = (step + 1) / self.warmup if self.warmup else 1.0
+        falling = (self.steps - step) / (self.decay * self.steps) if self.decay else 1.0
+        dropped = 0.8 ** (step // max(self.steps // self.lr_drops, 1)) if self.lr_drops else 1.0
+        return min(rising, dropped, falling)
+
+    def fingerprint(self) -> dict:
+        """What decides a run's result: everything, but where the learning rate stays the same, for how long."""
+        settings = asdict(self)
+        if not self.decay and not self.lr_drops:
+            del settings["steps"]
+        return settings
+
+    def optimizer(self, parameters: Iterable[Parameter], learning_rate: float | None = None) -> Optimizer:
+        """AdamW over some parameters, at the recipe's learning rate where no other is given."""
+        rate = learning_rate or self.learning_rate
+        return AdamW(parameters, lr=rate, betas=self.betas, weight_decay=self.weight_decay)
+
+    def scheduled(self, optimizer: Optimizer) -> dict:
+        """An optimiser whose learning rate follows `lr_factor`, in Lightning's form."""
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, self.lr_factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def task_arguments(self) -> dict:
+        """What `models.training.Task` takes from a recipe, by its names there."""
+        names = ("batch_size", "steps", "ema_decay", "ema_warmup", "precision", "gradient_clip", "accumulate")
+        return {name: getattr(self, name) for name in names}
