@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 
 import torch
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity
 from torch.utils.flop_counter import FlopCounterMode
 
 PEAK = {"float32": 67e12, "tf32": 494e12, "bfloat16": 989e12}
@@ -54,10 +56,18 @@ def set_tf32(allowed: bool) -> None:
 
 
 def top_kernels(call: Callable[[], object], count: int = 10) -> str:
-    """The kernels of a call that take the most time, one a line."""
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    activities += [torch.profiler.ProfilerActivity.CUDA] if torch.cuda.is_available() else []
+    """The kernels of a call (on a CPU the operators) that take the most time by themselves, one a line."""
+    on_gpu = torch.cuda.is_available()
+    activities = [ProfilerActivity.CPU] + ([ProfilerActivity.CUDA] if on_gpu else [])
+    call()  # what only a first call does is no part of the profile
     with torch.profiler.profile(activities=activities) as profile:
         call()
-    key = "cuda_time_total" if torch.cuda.is_available() else "cpu_time_total"
-    return profile.key_averages().table(sort_by=key, row_limit=count, max_name_column_width=60)
+        if on_gpu:
+            torch.cuda.synchronize()
+    times = [
+        (event.self_device_time_total if on_gpu else event.self_cpu_time_total, event.count, event.key)
+        for event in profile.key_averages()
+        if event.device_type == (DeviceType.CUDA if on_gpu else DeviceType.CPU)
+    ]
+    lines = [f"{took / 1000:9.2f} ms {calls:6d} x  {name[:90]}" for took, calls, name in sorted(times, reverse=True)]
+    return "\n".join([f"{sum(took for took, _, _ in times) / 1000:9.2f} ms in all", *lines[:count]])
