@@ -182,7 +182,7 @@ def test_a_storage_of_another_size_is_refused(tmp_path, claim):
         read_state_dict(evil)
 
 
-@pytest.mark.parametrize("missing", ["data/0", "data.pkl", "code/__torch__/test_torchscript.py"])
+@pytest.mark.parametrize("missing", ["data/0", "data.pkl", f"code/__torch__/{__name__.replace('.', '/')}.py"])
 def test_an_archive_that_lacks_a_part_is_refused(network, tmp_path, missing):
     path = save(network, tmp_path / "a.pt", "script")
     with pytest.raises(InputError, match=r"b\.pt"):
