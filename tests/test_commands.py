@@ -1,8 +1,8 @@
 """Every command of the README and docs/*.md, run as it is written in a fresh clone that is prepared as they say.
 
 Snakemake and make only plan (the README's first command is what makes the fixture `demo`; tests/cluster has the second one);
-`pip install` only says what it would install; the GPU's benchmark runs at small sizes; all else runs in full. A command of another kind fails here until somebody
-says below how it is run.
+`pip install` only says what it would install; the GPU's benchmark runs at small sizes; all else runs in full. A command of
+another kind fails here until somebody says below how it is run.
 """
 
 import os
