@@ -23,8 +23,9 @@ from toolkit.faces.detectors import detector
 from toolkit.faces.identity import describe
 from toolkit.media.frames import read_frames
 
-STRIDE = 5
-"""Frames from one that is compared to the next: finding and describing a face takes a tenth of a second."""
+STRIDE = 25
+"""Frames from one that is compared to the next, a second: finding and describing a face takes a tenth of one, and a face
+looks like its owner for longer than that."""
 
 LEAST = 256
 """Pixels of the shorter side that the detector sees: it misses the faces of small pictures."""

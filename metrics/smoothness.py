@@ -8,6 +8,8 @@ latter OFM is a matter of how motion is spread over the picture and not of how m
 latter F-MSE wraps around at 256 and so under-counts large changes.
 """
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 
@@ -100,11 +102,12 @@ class Smoothness(Measure):
     def __init__(self) -> None:
         self.spreads = {metric.name: Spread() for metric in METRICS}
         self.previous: np.ndarray | None = None
+        self.flow = lru_cache(maxsize=1)(_flow)  # a held picture's frames are all equal
 
     def update(self, generated: np.ndarray, reference: np.ndarray | None) -> None:
         frame = cv2.resize(generated, (SIZE, SIZE))
         if self.previous is not None:
-            length = np.linalg.norm(flow(self.previous, frame), axis=-1)
+            length = np.linalg.norm(self.flow(self.previous.tobytes(), frame.tobytes(), frame.shape), axis=-1)
             self.spreads["ofm"].update(length)
             self.spreads["ofm_published"].update(coloured(length))
             self.spreads["f_mse"].update((frame.astype(np.float64) - self.previous) ** 2)
@@ -126,6 +129,11 @@ def flow(previous: np.ndarray, frame: np.ndarray) -> np.ndarray:
     """Farnebäck's optical flow from one uint8 RGB frame (H, W, 3) to the next: (H, W, 2) float32 pixels, x and y."""
     grey = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (previous, frame)]
     return cv2.calcOpticalFlowFarneback(*grey, None, **FARNEBACK)
+
+
+def _flow(previous: bytes, frame: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """`flow` of frames as bytes, which a cache can compare."""
+    return flow(*(np.frombuffer(pixels, np.uint8).reshape(shape) for pixels in (previous, frame)))
 
 
 def coloured(length: np.ndarray) -> np.ndarray:

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 # Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the project.
@@ -47,7 +47,7 @@ wildcard_constraints:
     audio=NAME,
     system="|".join(["ground_truth", *SYSTEMS]),
     stage=r"\w+",
-    batch=rf"(?:self|crossed|dubbed)-\d+|{NAME}--{NAME}",
+    batch=rf"(?:self|crossed|dubbed|pairs)-\d+|{NAME}--{NAME}",
     entry=r"\w+",
     network=r"\w+",
 
@@ -240,13 +240,32 @@ def videos(wildcards) -> list[str]:
     return expand("results/videos/{system}/{pair.name}.mp4", system=config["systems"], pair=pairs())
 
 
-def scores(wildcards) -> list[str]:
+@cache
+def _score_batches(name: str, table: str) -> Batches:
+    kinds = ("self",) if name == "ground_truth" else ("self", "crossed")
+    names = [pair.name for pair in _pairs(table) if pair.kind in kinds]
+    return Batches(names, config["metrics"]["pairs_at_once"], prefix="pairs-")
+
+
+def score_batches(name: str) -> Batches:
+    """The batches in which a system's pairs are scored; the real clips have those with their own speech alone."""
+    return _score_batches(name, str(checkpoints.split_clips.get().output.pairs))
+
+
+def score_folders(wildcards) -> list[str]:
     """Every system's scores on every pair, and what the real clips themselves score."""
-    own_speech = [pair for pair in pairs() if pair.kind == "self"]
-    return [
-        *expand("results/scores/ground_truth/{pair.name}.json", pair=own_speech),
-        *expand("results/scores/{system}/{pair.name}.json", system=config["systems"], pair=pairs()),
-    ]
+    systems = ["ground_truth", *config["systems"]]
+    return [f"results/scores/{name}/{batch}" for name in systems for batch in score_batches(name).batches]
+
+
+def scored_files(path):
+    """An input function: `path(system, video, audio)` for each pair of a batch that is scored."""
+
+    def files(wildcards) -> list[str]:
+        names = score_batches(wildcards.system).names_of(wildcards.batch)
+        return [path(wildcards.system, *split_pair(name)) for name in names]
+
+    return files
 
 
 def weight_records(wildcards) -> list[str]:
@@ -287,11 +306,11 @@ def dubbed(wildcards) -> list[str]:
     return expand("results/dub/{system}/{pair.name}.mp4", system=trained_systems, pair=DUBBED)
 
 
-def sample_video(wildcards) -> str:
+def sample_path(system: str, video: str, audio: str) -> str:
     """A pair's pictures: the system's, or the real clip's own."""
-    if wildcards.system == "ground_truth":
-        return f"results/crops/{wildcards.video}.mp4"
-    return f"results/samples/{wildcards.system}/{wildcards.video}--{wildcards.audio}.mp4"
+    if system == "ground_truth":
+        return f"results/crops/{video}.mp4"
+    return f"results/samples/{system}/{pair_name(video, audio)}.mp4"
 
 
 def opening(name: str) -> str:
@@ -300,6 +319,7 @@ def opening(name: str) -> str:
     return CLIPS[name].truth if known else f"results/landmarks/{name}.npz"
 
 
-def transcripts(wildcards) -> list[str]:
-    """What is said in a pair's speech and what a lip reader has read from its picture, where the user has both."""
-    return find_transcripts(config["metrics"]["transcripts"], **wildcards)
+def scored_transcripts(wildcards) -> list[str]:
+    """What is said in each pair's speech and what a lip reader has read from its picture, where the user has both."""
+    found = scored_files(partial(find_transcripts, config["metrics"]["transcripts"]))(wildcards)
+    return sorted({path for paths in found for path in paths})

@@ -13,7 +13,8 @@ rule build_report:
     input:
         metrics="results/metrics.csv",
         summary="results/summary.csv",
-        scores=scores,
+        scores=score_folders,
+        pairs="results/splits/pairs.tsv",
         videos=videos,
         sources=lambda wildcards: expand("results/clips/{pair.video}.mp4", pair=pairs()),
         sounds=lambda wildcards: expand("results/audio/{audio}.wav", audio=sorted({pair.audio for pair in pairs()})),

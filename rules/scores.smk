@@ -1,24 +1,23 @@
-"""Each pair's scores, and the table of them all."""
+"""Each pair's scores, several pairs a job, and the table of them all."""
 
 
-rule score_pair:
+rule score_pairs:
     input:
-        sample=sample_video,
-        view=view_file("mp4"),
-        transform=view_file("npz"),
-        crop_transform="results/crops/{video}.npz",
-        sound="results/audio/{audio}.wav",
-        speech_opening=lambda wildcards: opening(wildcards.audio),
-        video_opening=lambda wildcards: opening(wildcards.video),
-        transcripts=transcripts,
+        samples=scored_files(sample_path),
+        views=scored_files(lambda system, video, audio: f"results/{view(system)}/{video}.mp4"),
+        transforms=scored_files(lambda system, video, audio: f"results/{view(system)}/{video}.npz"),
+        crop_transforms=scored_files(lambda system, video, audio: f"results/crops/{video}.npz"),
+        sounds=scored_files(lambda system, video, audio: f"results/audio/{audio}.wav"),
+        speech_openings=scored_files(lambda system, video, audio: opening(audio)),
+        video_openings=scored_files(lambda system, video, audio: opening(video)),
+        transcripts=scored_transcripts,
         weights=METRIC_WEIGHTS,
     output:
-        scores="results/scores/{system}/{video}--{audio}.json",
-        features="results/scores/{system}/{video}--{audio}.npz",
+        scores=directory("results/scores/{system}/{batch}"),
     log:
-        "results/logs/score_pair/{system}/{video}--{audio}.log",
+        "results/logs/score_pairs/{system}/{batch}.log",
     benchmark:
-        "results/benchmarks/score_pair/{system}/{video}--{audio}.tsv"
+        "results/benchmarks/score_pairs/{system}/{batch}.tsv"
     conda:
         "../envs/metrics.yaml"
     threads: NETWORK_THREADS if SCORING_GPUS else 1
@@ -27,18 +26,17 @@ rule score_pair:
         gpu=SCORING_GPUS,
     params:
         system="{system}",
-        video="{video}",
-        audio="{audio}",
+        pairs=lambda wildcards: score_batches(wildcards.system).names_of(wildcards.batch),
         detector=config["faces"]["detector"],
         fvd_window=config["metrics"]["fvd_window"],
     script:
-        "../workflow_scripts/score_pair.py"
+        "../workflow_scripts/score_pairs.py"
 
 
 rule collect_scores:
     input:
-        scores=scores,
-        features=lambda wildcards: [path.removesuffix("json") + "npz" for path in scores(wildcards)],
+        scores=score_folders,
+        pairs="results/splits/pairs.tsv",
         papers=papers,
     output:
         metrics=report("results/metrics.csv", caption="../docs/report/metrics.rst", category="Tables"),

@@ -16,7 +16,7 @@ from toolkit.files import read_json, write_json
 pytestmark = pytest.mark.slow
 
 SETTINGS = {"clips": "clips.tsv", "systems": ["still"], "metrics": {"networks": ["i3d"], "download": True}}
-SCORED = {"score_pair": 2, "collect_scores": 1, "build_report": 1}  # a real clip and a held one
+SCORED = {"score_pairs": 2, "collect_scores": 1, "build_report": 1}  # a real clip and a held one
 RECORD = "results/weights/perception/i3d.json"
 
 

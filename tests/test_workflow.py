@@ -113,7 +113,7 @@ def test_a_changed_option_redoes_only_what_depends_on_it(demo, tmp_path):
     changed = tmp_path / "changed.yaml"
     changed.write_text(yaml.safe_dump({"diffdub": {"sampling": {"steps": 4}}}))
     rules = planned(demo, "--configfile", str(changed))
-    assert rules == {"sample_diffdub": 4, "mux_video": 4, "score_pair": 4, "collect_scores": 1, "build_report": 1}
+    assert rules == {"sample_diffdub": 4, "mux_video": 4, "score_pairs": 1, "collect_scores": 1, "build_report": 1}
 
 
 def test_where_a_made_face_goes_is_decided_after_it_is_drawn(demo, tmp_path):

@@ -33,6 +33,11 @@ class Batches:
         for name, batch in self._batches.items():
             self._names.setdefault(batch, []).append(name)
 
+    @property
+    def batches(self) -> list[str]:
+        """Every batch."""
+        return list(self._names)
+
     def batch_of(self, name: str) -> str:
         """The batch of a name."""
         return self._batches.get(name, name)

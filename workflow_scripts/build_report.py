@@ -5,6 +5,7 @@ plots as files of their own.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from metrics.records import score_files
 from metrics.report.page import render
 from metrics.tables import read_metrics, read_summary
 from models.provenance import caution, read_records
@@ -15,7 +16,7 @@ from toolkit.log import job_log
 def build_report(
     metrics_csv: str,
     summary_csv: str,
-    scores: Sequence[str],
+    scores: Sequence[str | Path],
     verdicts: Sequence[str],
     report: str,
     plots: str,
@@ -82,7 +83,7 @@ if __name__ == "__main__":
         build_report(
             snakemake.input.metrics,
             snakemake.input.summary,
-            snakemake.input.scores,
+            score_files(snakemake.input.scores, snakemake.input.pairs),
             snakemake.input.verdicts,
             snakemake.output.report,
             snakemake.output.plots,

@@ -3,8 +3,10 @@ the papers report.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from metrics.papers import read_figures
+from metrics.records import score_files
 from metrics.sets import set_values
 from metrics.tables import metrics_table, summary_table
 from toolkit.files import read_json, whole
@@ -12,11 +14,11 @@ from toolkit.log import job_log
 
 
 def collect_scores(
-    scores: Sequence[str],
+    scores: Sequence[str | Path],
     metrics_csv: str,
     summary_csv: str,
     *,
-    features: Sequence[str] = (),
+    features: Sequence[str | Path] = (),
     papers: Sequence[str] = (),
 ) -> None:
     """Write both tables from score files, whose order is the order of the rows.
@@ -33,10 +35,11 @@ def collect_scores(
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
+        scores = score_files(snakemake.input.scores, snakemake.input.pairs)
         collect_scores(
-            snakemake.input.scores,
+            scores,
             snakemake.output.metrics,
             snakemake.output.summary,
-            features=snakemake.input.features,
+            features=[path.with_suffix(".npz") for path in scores],
             papers=snakemake.input.papers,
         )

@@ -20,6 +20,12 @@ from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
 
 
+@pytest.fixture(autouse=True)
+def every_fifth(monkeypatch):
+    """Frames are compared more often than in a score, so that few are enough."""
+    monkeypatch.setattr(csim, "STRIDE", 5)
+
+
 @pytest.fixture(scope="module")
 def her():
     return np.ascontiguousarray(cv2.resize(astronaut()[12:204, 124:316], (256, 256)))

@@ -19,7 +19,7 @@ def test_every_rule_of_the_workflow_has_its_phase():
         "inspect_clip": "prepare",
         "train_diffdub_renderer": "train",
         "dub_video": "sample",
-        "score_pair": "score",
+        "score_pairs": "score",
     }
     assert expected.keys() <= rules
     assert {rule: phase(rule) for rule in expected} == expected
@@ -44,13 +44,13 @@ def test_a_phase_that_a_checkpoint_lets_grow_is_not_called_complete():
     assert run.is_known("score")
     run.total = 6  # as Snakemake counts after the checkpoint
     for number in range(2):
-        run.begin(number, "score_pair", {"pair": number}, [])
+        run.begin(number, "score_pairs", {"pair": number}, [])
     assert run.jobs("score") == 2
     assert not run.is_known("sample") or run.jobs("sample") == 0
     run.begin(2, "sample_one", {}, [])
     assert not run.is_known("sample")
     for number in range(3, 5):
-        run.begin(number, "score_pair", {"pair": number}, [])
+        run.begin(number, "score_pairs", {"pair": number}, [])
     assert run.is_known("sample")
     assert run.is_known("score")
 

@@ -1,4 +1,4 @@
-"""Score one generated sample: every metric that can be computed for it, and why the rest cannot.
+"""Score generated samples, a batch in one process: every metric that can be computed for each, and why the rest cannot.
 
 With its own clip's speech a sample should look like the clip, so it is compared with the clip in the system's own view
 of the face; landmark distances are taken in the clip's crop, whatever the view, so that they compare. With another
@@ -29,9 +29,51 @@ from toolkit.files import read_json, write_json, write_npz
 from toolkit.log import job_log, progress
 from toolkit.media.audio import read_audio
 from toolkit.media.probe import probe
+from toolkit.pairs import split_pair
 
 NO_REFERENCE = "no reference: the speech is another clip's, so what the frames should look like is not known"
 OWN_SPEECH = "the speech is the picture's own: the same as the mouth correlation"
+
+
+def score_pairs(
+    samples: Sequence[str],
+    views: Sequence[str],
+    transforms: Sequence[str],
+    crop_transforms: Sequence[str],
+    sounds: Sequence[str],
+    speech_openings: Sequence[str],
+    video_openings: Sequence[str],
+    scores: str,
+    *,
+    weights: Sequence[str] = (),
+    transcripts: Sequence[str] = (),
+    system: str,
+    pairs: Sequence[str],
+    detector: str = "dlib",
+    fvd_window: int | None = 16,
+) -> None:
+    """Score `pairs`, whose files stand in the same order, into `{pair}.json` and `{pair}.npz` of the folder `scores`.
+
+    `transcripts` are those of all pairs together, each named as its pair or as the pair's speech. Everything else is as in
+    `score_pair`. Networks and detectors are loaded once.
+    """
+    transcript_files = {Path(path).stem: path for path in transcripts}
+    files = zip(samples, views, transforms, crop_transforms, sounds, speech_openings, video_openings, strict=True)
+    with lease() if read_weights(weights)[0] else nullcontext():
+        for pair, pair_files in zip(pairs, files, strict=True):
+            video, audio = split_pair(pair)
+            score_pair(
+                *pair_files,
+                f"{scores}/{pair}.json",
+                f"{scores}/{pair}.npz",
+                weights=weights,
+                transcripts=[transcript_files[name] for name in (audio, pair)] if pair in transcript_files else (),
+                system=system,
+                video=video,
+                audio=audio,
+                detector=detector,
+                fvd_window=fvd_window,
+            )
 
 
 def score_pair(
@@ -84,8 +126,7 @@ def score_pair(
         counted = progress(frames, probe(sample).frames or 0, f"{system} {video}--{audio}", "frame")
         return track(counted, detector=face_detector(detector))
 
-    with lease() if there else nullcontext():
-        record, arrays = score(given, follow)
+    record, arrays = score(given, follow)
     pair = {
         "system": system,
         "pair": f"{video}--{audio}",
@@ -123,16 +164,15 @@ def _opening(path: str) -> np.ndarray | None:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        score_pair(
-            snakemake.input.sample,
-            snakemake.input.view,
-            snakemake.input.transform,
-            snakemake.input.crop_transform,
-            snakemake.input.sound,
-            snakemake.input.speech_opening,
-            snakemake.input.video_opening,
+        score_pairs(
+            snakemake.input.samples,
+            snakemake.input.views,
+            snakemake.input.transforms,
+            snakemake.input.crop_transforms,
+            snakemake.input.sounds,
+            snakemake.input.speech_openings,
+            snakemake.input.video_openings,
             snakemake.output.scores,
-            snakemake.output.features,
             weights=snakemake.input.weights,
             transcripts=snakemake.input.transcripts,
             **snakemake.params,

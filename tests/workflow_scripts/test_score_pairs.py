@@ -16,7 +16,7 @@ from toolkit.files import read_json, write_json, write_npz
 from toolkit.media.audio import write_audio
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
-from workflow_scripts.score_pair import NO_REFERENCE, in_crop, score_pair
+from workflow_scripts.score_pairs import NO_REFERENCE, in_crop, score_pair, score_pairs
 
 FRAMES = 50
 
@@ -120,6 +120,34 @@ def test_absent_weights_say_why_and_transcripts_who_read(clips, tmp_path):
     assert record["weights"] == {}
     with np.load(tmp_path / "scores.npz") as features:
         assert features.files == []
+
+
+def test_a_batch_scores_each_pair_as_by_itself(clips, tmp_path):
+    pairs = {"first--first": opening(1.0), "first--second": opening(1.7)}
+    alone = {}
+    for pair, moved in pairs.items():
+        alone[pair] = scored(clips, tmp_path, portrait_frames(moved), *pair.split("--"))
+        (tmp_path / "sample.mp4").rename(tmp_path / f"{pair}.mp4")
+    for name in ("second", "first--second"):
+        (tmp_path / f"{name}.txt").write_text("the cat sat")
+    score_pairs(
+        [tmp_path / f"{pair}.mp4" for pair in pairs],
+        [clips / "first.mp4"] * 2,
+        [clips / "first.npz"] * 2,
+        [clips / "first.npz"] * 2,
+        [clips / "sound.wav"] * 2,
+        [str(clips / "first.json"), str(clips / "second.npz")],
+        [str(clips / "first.json")] * 2,
+        tmp_path / "scores",
+        transcripts=[tmp_path / "second.txt", tmp_path / "first--second.txt"],
+        system="some",
+        pairs=list(pairs),
+    )
+    records = {pair: read_json(tmp_path / f"scores/{pair}.json") for pair in pairs}
+    assert records["first--first"] == alone["first--first"]
+    assert records["first--second"]["metrics"].pop("wer") == 0, "this pair alone has transcripts"
+    assert records["first--second"]["metrics"] == alone["first--second"]["metrics"]
+    assert (tmp_path / "scores/first--second.npz").is_file()
 
 
 @pytest.fixture(scope="module")
