@@ -55,4 +55,4 @@ rule sample:
 
 rule score:
     input:
-        scores,
+        score_folders,

@@ -19,15 +19,16 @@ from toolkit.timing import frame_count
 pytestmark = pytest.mark.slow
 
 
-WHOLE = {"WDA_KatieHill_000", "retalking_1_22fps"}  # the others are cut to two seconds
+WHOLE = {"retalking_1_22fps"}  # the others are cut to two seconds
 TESTED = ("WDA_KatieHill_000", "retalking_4_30fps")
 
 
 @pytest.fixture(scope="module")
 def real(shared_data, tmp_path_factory) -> Path:
-    """A folder in which the workflow has run on every real clip, with a few steps of training a stage."""
+    """A folder in which the workflow has run on real clips of every kind, with a few steps of training a stage."""
     folder = tmp_path_factory.mktemp("real")
-    videos = [path for kind in ("hdtf", "hdtf256", "wild") for path in sorted((shared_data / kind).glob("*.mp4"))]
+    some = {"hdtf": None, "hdtf256": 2, "wild": None}  # those of hdtf256 are all alike
+    videos = [path for kind, count in some.items() for path in sorted((shared_data / kind).glob("*.mp4"))[:count]]
     with (folder / "clips.tsv").open("w", encoding="utf-8") as lines:
         print("clip", "video", "start", "end", "split", sep="\t", file=lines)
         for path in videos:

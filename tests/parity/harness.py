@@ -47,6 +47,7 @@ SOURCES = {
 TOLERANCES = {
     "": 1e-4,
     "diffdub/": 3e-6,
+    "diffdub/renderer": 1e-5,  # its sampler is off by 4e-6 on some CPUs, a wrong epsilon by 2e-5
     "diffdub/schedule": 1e-12,
     "diffused_heads/audio_encoder": 1e-6,
     "diffused_heads/audio_windows": 0.0,
