@@ -66,7 +66,7 @@ def render(
 
     `references` and `noise` (n or 1, 3, size, size) are one for each frame or one for all: the published demo shares
     both, which keeps the texture still in time. `keep` makes the mask of what stays (window.WINDOWS). `latents`
-    (n, latent); `schedule` is spaced: the steps to walk.
+    (n, latent); `schedule` is spaced: the steps to take.
     """
     device = next(renderer.parameters()).device
     kept = np.stack(
@@ -84,7 +84,7 @@ def render(
 
     denoiser = Denoiser(network, prediction, base=reference)
     known = Known(target, torch.from_numpy(kept)[:, None].to(device))
-    return sample(sampler, denoiser, noise.to(device).expand_as(target), schedule, known)
+    return sample(sampler, denoiser, noise.to(device).expand_as(target), schedule, known=known)
 
 
 def _resized(frames: Sequence[np.ndarray], size: int) -> np.ndarray:

@@ -1,6 +1,5 @@
 """Frame after frame: each is a whole diffusion that sees the frames made before it (Diffused Heads specification, section 7)."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -8,17 +7,17 @@ import torch
 from torch import Tensor
 
 from models.diffused_heads.conditioning import motion_picture
-from models.diffusion import SAMPLERS, Denoiser, Schedule, ancestral
+from models.diffusion import Denoiser, Schedule, sample
 
 Network = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]  # UNet.forward
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """How frames are drawn.
+class FrameSampler:
+    """How a frame is sampled.
 
-    schedule    the steps that are walked
-    sampler     "ancestral" (published) or one of `models.diffusion.SAMPLERS`, which are given x_T alone
+    schedule    its steps
+    sampler     one of `models.diffusion.SAMPLERS`; "ancestral" is published
     prediction  the network's; the base of "residual_start" is the identity frame
     """
 
@@ -31,18 +30,14 @@ class Drawing:
     ) -> Tensor:
         """One frame of each clip, (n, 3, h, w) in [-1, 1]; every call of `noise` gives the next (n, 3, h, w)."""
         base = identity if self.prediction == "residual_start" else None
-        if self.sampler == "ancestral":
-            steps = ancestral(network, noise(), self.schedule, lambda position: noise(), self.prediction, base)
-        else:
-            denoiser = Denoiser(lambda x, t: network(x, t)[:, : x.shape[1]], self.prediction, base)
-            steps = SAMPLERS[self.sampler](denoiser, noise(), self.schedule)
-        return deque(steps, maxlen=1).pop()
+        denoiser = Denoiser(network, self.prediction, base)
+        return sample(self.sampler, denoiser, noise(), self.schedule, step_noise=lambda position: noise())
 
 
 @torch.no_grad()
 def generate(
     network: Network,
-    drawing: Drawing,
+    frame_sampler: FrameSampler,
     identity: Tensor,
     speech: Callable[[int, int], Tensor],
     noise: Callable[[int, int], Callable[[], Tensor]],
@@ -66,7 +61,7 @@ def generate(
         if stabilise and frame and frame % stabilise == 0:
             motion[0] = seen
         heard, before = speech(frame, running), torch.cat(motion, dim=1)
-        image = drawing.frame(
+        image = frame_sampler.frame(
             lambda x, t: network(x, t, identity, before, heard),  # noqa: B023 - called before the loop goes on
             noise(frame, running),
             identity,

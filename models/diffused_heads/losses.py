@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from models.diffusion import Gaussian, Schedule, posterior, reverse, training_target
+from models.diffusion import Gaussian, Schedule, estimate, posterior, reverse, training_target
 
 VARIATIONAL, LIPS = 1e-4, 0.2  # the published weights
 MARGIN = 5  # pixels around the lips
@@ -49,7 +49,10 @@ def losses(
         held = torch.cat([answer.detach(), output[:, channels:]], dim=1)
         x = schedule.noisy(target, noise, t)
         per_sample = variational_bound(
-            posterior(schedule, target, x, t), reverse(schedule, held, x, t, prediction, base), target, t
+            posterior(schedule, target, x, t),
+            reverse(schedule, estimate(held, x, schedule, t, prediction, base), x, t),
+            target,
+            t,
         )
     variational = per_sample.mean()
     total = simple + weights[0] * variational + weights[1] * lips

@@ -10,7 +10,7 @@ from torch import Tensor
 from models.checkpoints import load_weights, read_weights
 from models.diffused_heads.checkpoints import HEAD_WIDTH, check_fit, describe
 from models.diffused_heads.conditioning import REACH, speech_numbers
-from models.diffused_heads.generation import Drawing, generate
+from models.diffused_heads.generation import FrameSampler, generate
 from models.diffused_heads.presets import PRESETS
 from models.diffused_heads.speech import Embeddings, embeddings
 from models.diffused_heads.unet import UNet
@@ -33,7 +33,7 @@ class DiffusedHeads:
         self.network, self.options = network, options
         self.preset = PRESETS["unet"][preset]
         schedule = self.preset.schedule(options["steps"] or self.preset.steps)
-        self.drawing = Drawing(schedule, options["sampler"] or self.preset.sampler, self.preset.prediction)
+        self.frame_sampler = FrameSampler(schedule, options["sampler"] or self.preset.sampler, self.preset.prediction)
 
     @property
     def device(self) -> torch.device:
@@ -59,7 +59,7 @@ class DiffusedHeads:
         speech = [self.speech(request) for request in sorted_requests]
         images = generate(
             self.call,
-            self.drawing,
+            self.frame_sampler,
             torch.cat([self.identity(request.clip) for request in sorted_requests]),
             lambda frame, running: _windows(speech[:running], frame).to(self.device),
             lambda frame, running: self.noise(

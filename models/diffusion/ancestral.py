@@ -1,16 +1,14 @@
-"""One step back as a Gaussian, and the sampler that draws from it (Ho et al. 2020; learned variance: Nichol and Dhariwal 2021).
+"""One step back as a Gaussian, and the sampler that takes its noise from it (Ho et al. 2020)."""
 
-A network with twice the picture's channels says in the second half where its variance lies between the smallest and the
-largest that are possible; one with the picture's channels alone gets the largest.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from models.diffusion.denoiser import start_image
+from models.diffusion.denoiser import Denoiser, Estimate
+from models.diffusion.known import Known
+from models.diffusion.noise import StepNoise
 from models.diffusion.schedule import Schedule, at
 
 
@@ -27,51 +25,28 @@ def posterior(schedule: Schedule, start: Tensor, x: Tensor, position: Tensor) ->
     return Gaussian(mean, at(schedule.posterior_log_variance, position, x))
 
 
-def reverse(
-    schedule: Schedule,
-    output: Tensor,
-    x: Tensor,
-    position: Tensor,
-    prediction: str = "noise",
-    base: Tensor | None = None,
-    limit: float | None = 1.0,
-) -> Gaussian:
-    """x_{t-1} given x_t as the network sees it (Nichol and Dhariwal 2021, equation 15).
-
-    output (n, c or 2c, h, w) is its answer for x (n, c, h, w) at position (n,); `prediction`, `base` and `limit` are those
-    of a `Denoiser`.
-    """
-    answer, *place = output.float().split(x.shape[1], dim=1)
-    start = start_image(prediction, answer, x, schedule, position, base)
-    if limit is not None:
-        start = start.clamp(-limit, limit)
-    mean, smallest = posterior(schedule, start, x, position)
-    log_variance = at(schedule.betas.log(), position, x)
-    if place:
-        share = (place[0] + 1) / 2
-        log_variance = share * log_variance + (1 - share) * smallest
-    return Gaussian(mean, log_variance)
+def reverse(schedule: Schedule, estimate: Estimate, x: Tensor, position: Tensor) -> Gaussian:
+    """x_{t-1} given x_t as the network sees it: x (n, ...), position (n,), and the estimate for them."""
+    return Gaussian(posterior(schedule, estimate.start, x, position).mean, estimate.log_variance)
 
 
 def ancestral(
-    network: Callable[[Tensor, Tensor], Tensor],
-    noise: Tensor,
+    denoiser: Denoiser,
+    x: Tensor,
     schedule: Schedule,
-    draw: Callable[[int], Tensor],
-    prediction: str = "noise",
-    base: Tensor | None = None,
-    limit: float | None = 1.0,
+    *,
+    known: Known | None = None,
+    eta: float = 0.0,
+    step_noise: StepNoise | None = None,
 ) -> Iterator[Tensor]:
-    """Yield the running image (n, c, h, w) after each step, the last of which is clean.
-
-    `network(x, t)` answers as in `reverse`; `draw(position)` gives the standard normal noise (n, c, h, w) of a step; the
-    last step, at position 0, takes none.
-    """
-    x = noise
+    """DDPM: each step adds noise of the estimate's variance, but for the last, at position 0. It has no `eta`."""
+    if eta or step_noise is None:
+        raise ValueError("ancestral sampling needs step noise, and has no eta")
     for position in reversed(range(len(schedule))):
+        if known is not None:
+            x = known.mix(x, schedule, position)
         positions = torch.full((len(x),), position, device=x.device)
-        steps = torch.full((len(x),), int(schedule.steps[position]), device=x.device)
-        x, log_variance = reverse(schedule, network(x, steps), x, positions, prediction, base, limit)
+        x, log_variance = reverse(schedule, denoiser(x, schedule, position), x, positions)
         if position > 0:
-            x = x + (log_variance / 2).exp() * draw(position)
+            x = x + (log_variance / 2).exp() * step_noise(position)
         yield x

@@ -1,9 +1,13 @@
-"""Initial noise that depends on nothing but what it is for."""
+"""Noise that depends on nothing but what it is for."""
 
 import hashlib
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+StepNoise = Callable[[int], Tensor]
+"""Standard normal noise (n, ...) for the step at a position of a schedule."""
 
 
 def generator_for(seed: int, name: str, index: int) -> torch.Generator:

@@ -1,4 +1,4 @@
-"""Noise schedules as float64 tables, and the subsets of their steps that a sampler walks.
+"""Noise schedules as float64 tables, and the subsets of their steps that a sampler takes.
 
 With alpha_t = 1 - beta_t and alpha-bar_t their running product (Ho et al. 2020, equation 4):
 x_t = sqrt(alpha-bar_t) x_0 + sqrt(1 - alpha-bar_t) noise.
@@ -19,11 +19,13 @@ class Schedule:
     """The steps of a diffusion in rising order.
 
     `betas` (S,) float64; `steps` (S,) int64: the index that the network gets at each position. In a whole schedule they
-    are 0..S-1; in a spaced one the indices that were kept.
+    are 0..S-1; in a spaced one the indices that were kept. `last_alpha_bar` is alpha-bar where DDIM's last step ends: 1,
+    the clean image, but for schedules that leave out the first index.
     """
 
     betas: Tensor
     steps: Tensor
+    last_alpha_bar: float = 1.0
 
     def __len__(self) -> int:
         return len(self.betas)
@@ -35,8 +37,9 @@ class Schedule:
 
     @cached_property
     def alphas_cumprod_prev(self) -> Tensor:
-        """alpha-bar one position earlier; 1 before the first, where the image is clean."""
-        return torch.cat([torch.ones(1, dtype=torch.float64), self.alphas_cumprod[:-1]])
+        """alpha-bar one position earlier; `last_alpha_bar` before the first."""
+        last = torch.tensor([self.last_alpha_bar], dtype=torch.float64)
+        return torch.cat([last, self.alphas_cumprod[:-1]])
 
     @cached_property
     def sqrt_recip_alphas_cumprod(self) -> Tensor:
@@ -69,6 +72,15 @@ class Schedule:
         """The factor of x_t in that mean; 0 at the first position."""
         return (1 - self.alphas_cumprod_prev) * (1 - self.betas).sqrt() / (1 - self.alphas_cumprod)
 
+    def sigma(self, eta: float) -> Tensor:
+        """The deviation of DDIM's step noise (Song et al. 2021, equation 16), (S,) float64."""
+        before, now = self.alphas_cumprod_prev, self.alphas_cumprod
+        return eta * ((1 - before) / (1 - now) * (1 - now / before)).sqrt()
+
+    def head(self, count: int) -> "Schedule":
+        """The first `count` positions: what is left of a sampling that starts from an image noised that far."""
+        return Schedule(self.betas[:count], self.steps[:count], self.last_alpha_bar)
+
     def noisy(self, start: Tensor, noise: Tensor, position: Tensor) -> Tensor:
         """x_t of clean images `start` (n, ...) at `position` (n,)."""
         signal = at(self.alphas_cumprod.sqrt(), position, start)
@@ -85,6 +97,12 @@ def at(table: Tensor, position: Tensor, like: Tensor) -> Tensor:
 def linear_schedule(steps: int = 1000, first: float = 1e-4, last: float = 0.02) -> Schedule:
     """Betas on a straight line (Ho et al. 2020, section 4)."""
     return Schedule(torch.linspace(first, last, steps, dtype=torch.float64), torch.arange(steps))
+
+
+def scaled_linear_schedule(steps: int = 1000, first: float = 1.5e-3, last: float = 0.0195) -> Schedule:
+    """Betas whose square roots lie on a straight line (Rombach et al. 2022; latent diffusion calls it "linear")."""
+    roots = torch.linspace(math.sqrt(first), math.sqrt(last), steps, dtype=torch.float64)
+    return Schedule(roots**2, torch.arange(steps))
 
 
 def cosine_schedule(steps: int = 1000) -> Schedule:
@@ -116,13 +134,39 @@ def spaced(schedule: Schedule, count: int) -> Schedule:
         raise InputError(
             f"{count} sampling steps", f"no stride over {len(schedule)} steps gives them", f"choose one of {known}"
         )
-    return _keep(schedule, torch.arange(0, len(schedule), counts[count]))
+    return strided(schedule, counts[count])
+
+
+def strided(schedule: Schedule, stride: int, offset: int = 0) -> Schedule:
+    """Positions offset, offset + s, ... for a stride s. With an offset the last step ends at the index before the first
+    of them and not at the clean image (latent diffusion's DDIM, whose offset is 1).
+
+    Raises InputError where the last position is beyond the schedule.
+    """
+    positions = torch.arange(0, len(schedule), stride) + offset
+    if positions[-1] >= len(schedule):
+        raise InputError(
+            f"a stride of {stride} from {offset}",
+            f"ends at {int(positions[-1])}, beyond the schedule's {len(schedule)} steps",
+            "choose another number of steps",
+        )
+    last = float(schedule.alphas_cumprod[offset - 1]) if offset else 1.0
+    return _keep(schedule, positions, last)
+
+
+def truncated(schedule: Schedule, count: int) -> Schedule:
+    """`count` positions that end at the last one, each the whole number below an even spread (EDGE's rule, published by
+    MoDiTalker): the same as `trailing` where the count divides the schedule."""
+    total = len(schedule)
+    if not 1 <= count <= total:
+        raise InputError(f"{count} sampling steps", f"the schedule has {total}", f"choose 1 to {total}")
+    return _keep(schedule, torch.arange(1, count + 1) * total // count - 1)
 
 
 def trailing(schedule: Schedule, count: int) -> Schedule:
     """Any `count` of evenly spread positions that end at the last one, where the image is nothing but noise.
 
-    With few steps the published rule starts its walk well before that (750 of 999 for 4 steps), which a network
+    With few steps the published rule starts well before that (750 of 999 for 4 steps), which a network
     trained on a schedule that reaches pure noise sees as a mistake (Lin et al. 2024, table 2, "trailing").
     """
     total = len(schedule)
@@ -146,8 +190,8 @@ def rounded(schedule: Schedule, count: int) -> Schedule:
     return _keep(schedule, places.cumsum(0).round().long())
 
 
-def _keep(schedule: Schedule, positions: Tensor) -> Schedule:
+def _keep(schedule: Schedule, positions: Tensor, last_alpha_bar: float = 1.0) -> Schedule:
     """The schedule that visits only `positions` and has the same alpha-bar there."""
     alpha_bar = schedule.alphas_cumprod[positions]
     before = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
-    return Schedule(1 - alpha_bar / before, schedule.steps[positions])
+    return Schedule(1 - alpha_bar / before, schedule.steps[positions], last_alpha_bar)

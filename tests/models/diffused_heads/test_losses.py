@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from models.diffused_heads.losses import lip_boxes, lip_error, log_likelihood, losses, variational_bound
-from models.diffusion import Gaussian, cosine_schedule, posterior, reverse
+from models.diffusion import Gaussian, cosine_schedule, estimate, posterior, reverse
 
 SCHEDULE = cosine_schedule()
 LEVELS = torch.arange(256, dtype=torch.float64) / 127.5 - 1
@@ -184,7 +184,7 @@ def test_the_variational_part_compares_the_steps_at_each_samples_t():
     one = {name: value[1:2] for name, value in given.items()}
     x = SCHEDULE.noisy(one["target"], one["noise"], one["t"])
     true = posterior(SCHEDULE, one["target"], x, one["t"])
-    model = reverse(SCHEDULE, one["output"], x, one["t"])
+    model = reverse(SCHEDULE, estimate(one["output"], x, SCHEDULE, one["t"]), x, one["t"])
     normals = (Normal(gauss.mean, (gauss.log_variance / 2).exp()) for gauss in (true, model))
     wanted = kl_divergence(*normals).mean() / math.log(2)
     assert found.per_sample[1].item() == pytest.approx(wanted.item(), rel=1e-3)

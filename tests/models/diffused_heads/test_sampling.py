@@ -229,7 +229,11 @@ def test_published_settings_are_read_from_the_weights(published, make_clip):
     sampler = load(published, "published", OPTIONS | {"steps": 2}, "cpu")
     network = sampler.network
     assert (network.width, network.motion_channels, network.audio_width) == (32, 1, 12)
-    assert (sampler.preset.size, sampler.drawing.sampler, sampler.drawing.prediction) == (128, "ancestral", "noise")
+    assert (sampler.preset.size, sampler.frame_sampler.sampler, sampler.frame_sampler.prediction) == (
+        128,
+        "ancestral",
+        "noise",
+    )
     assert network.middle_block[1].heads == 1  # 64 channels, 64 to a head
     assert pictures(sampler, make_clip("a", 1), np.ones((1, 12), np.float32), 1, 0).shape == (1, 128, 128, 3)
 

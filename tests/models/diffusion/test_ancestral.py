@@ -3,7 +3,17 @@
 import pytest
 import torch
 
-from models.diffusion import ancestral, cosine_schedule, linear_schedule, posterior, reverse, rounded, training_target
+from models.diffusion import (
+    Denoiser,
+    ancestral,
+    cosine_schedule,
+    estimate,
+    linear_schedule,
+    posterior,
+    reverse,
+    rounded,
+    training_target,
+)
 from models.diffusion.schedule import at
 
 WHOLE = cosine_schedule()
@@ -28,16 +38,26 @@ def last(images):
     return image
 
 
-def draws(seed: int, shape: tuple[int, ...] = SHAPE):
-    """A source of noise for `ancestral`, which remembers the positions that it was asked for."""
-    generator, asked = torch.Generator().manual_seed(seed), []
+def sampled(network, x, schedule, step_noise, *options, **more):
+    """The running image after each step; `options` are the denoiser's."""
+    return ancestral(Denoiser(network, *options, **more), x, schedule, step_noise=step_noise)
 
-    def draw(position: int) -> torch.Tensor:
-        asked.append(position)
+
+def step_back(schedule, output, x, position, *options, **more):
+    """The Gaussian of a step back from a network's output."""
+    return reverse(schedule, estimate(output, x, schedule, position, *options, **more), x, position)
+
+
+def normals(seed: int, shape: tuple[int, ...] = SHAPE):
+    """A source of noise for `ancestral`, which remembers the positions that were asked for."""
+    generator, positions = torch.Generator().manual_seed(seed), []
+
+    def noise_of(position: int) -> torch.Tensor:
+        positions.append(position)
         return torch.randn(shape, generator=generator)
 
-    draw.asked = asked
-    return draw
+    noise_of.positions = positions
+    return noise_of
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 50])
@@ -49,7 +69,7 @@ def test_who_knows_the_noise_ends_at_the_picture(count, variance):
         noise = true_noise(x, t)
         return torch.cat([noise, normal(2)], dim=1) if variance else noise
 
-    images = list(ancestral(network, normal(1), rounded(WHOLE, count), draws(3)))
+    images = list(sampled(network, normal(1), rounded(WHOLE, count), normals(3)))
     assert len(images) == count
     assert all(image.isfinite().all() for image in images)
     if count > 1:  # at the only step left, pure noise, a picture cannot be told in float32
@@ -63,7 +83,7 @@ def test_every_parameterisation_ends_there(prediction):
     def network(x, t):
         return training_target(prediction, PICTURE, true_noise(x, t), WHOLE, t, base)
 
-    images = ancestral(network, normal(1), rounded(WHOLE, 20), draws(3), prediction, base)
+    images = sampled(network, normal(1), rounded(WHOLE, 20), normals(3), prediction, base)
     torch.testing.assert_close(last(images), PICTURE, rtol=0, atol=5e-5)
 
 
@@ -72,7 +92,7 @@ def test_a_learnt_variance_lies_between_its_bounds_and_is_not_held_there(place, 
     schedule = rounded(WHOLE, 25)
     position = torch.tensor([0, 7, 24])
     output = torch.cat([normal(5), torch.full(SHAPE, float(place))], dim=1)
-    found = reverse(schedule, output, normal(1), position).log_variance
+    found = step_back(schedule, output, normal(1), position).log_variance
     smallest, largest = schedule.posterior_log_variance[position], schedule.betas[position].log()
     wanted = (share * largest + (1 - share) * smallest).float()
     torch.testing.assert_close(found, wanted[:, None, None, None].expand(SHAPE), rtol=1e-5, atol=1e-5)
@@ -81,9 +101,9 @@ def test_a_learnt_variance_lies_between_its_bounds_and_is_not_held_there(place, 
 def test_a_network_without_variance_gets_the_largest():
     schedule = rounded(WHOLE, 25)
     position = torch.tensor([0, 7, 24])
-    found = reverse(schedule, normal(5), normal(1), position)
+    found = step_back(schedule, normal(5), normal(1), position)
     torch.testing.assert_close(found.log_variance.flatten(), schedule.betas[position].log().float())
-    learnt = reverse(schedule, torch.cat([normal(5), torch.ones(SHAPE)], dim=1), normal(1), position)
+    learnt = step_back(schedule, torch.cat([normal(5), torch.ones(SHAPE)], dim=1), normal(1), position)
     torch.testing.assert_close(learnt.mean, found.mean, rtol=0, atol=0)
 
 
@@ -92,7 +112,7 @@ def test_the_guess_is_held_within_the_limit():
     guess, x = 5 * normal(5), normal(1)
     for limit in (1.0, 0.3, None):
         held = guess if limit is None else guess.clamp(-limit, limit)
-        found = reverse(WHOLE, guess, x, position, "start", limit=limit)
+        found = step_back(WHOLE, guess, x, position, "start", limit=limit)
         torch.testing.assert_close(found.mean, posterior(WHOLE, held, x, position).mean)
 
 
@@ -110,7 +130,7 @@ def test_the_mean_is_taken_at_each_samples_own_position():
 def test_half_precision_answers_become_float32():
     """Before anything is computed from them: (1 + place) / 2 has no bfloat16 for most places."""
     output, position = normal(5, (3, 6, 8, 8)).bfloat16(), torch.tensor([0, 1, 2])
-    found, wanted = (reverse(WHOLE, answer, normal(1), position) for answer in (output, output.float()))
+    found, wanted = (step_back(WHOLE, answer, normal(1), position) for answer in (output, output.float()))
     assert found.mean.dtype == found.log_variance.dtype == torch.float32
     assert torch.equal(found.mean, wanted.mean)
     assert torch.equal(found.log_variance, wanted.log_variance)
@@ -123,10 +143,10 @@ def test_the_network_hears_original_steps_and_the_last_step_is_not_noised():
         heard.append(t.tolist())
         return x
 
-    draw = draws(3)
-    images = list(ancestral(network, normal(1), rounded(WHOLE, 5), draw))
+    noise = normals(3)
+    images = list(sampled(network, normal(1), rounded(WHOLE, 5), noise))
     assert heard == [[step] * 3 for step in (999, 749, 500, 250, 0)]
-    assert draw.asked == [4, 3, 2, 1]
+    assert noise.positions == [4, 3, 2, 1]
     assert len(images) == 5
 
 
@@ -135,7 +155,7 @@ def test_noise_is_scaled_by_the_deviation():
     schedule = rounded(WHOLE, 5)
     answer = torch.cat([normal(5), torch.full(SHAPE, 0.4)], dim=1)
     x, noise = normal(1), normal(6)
-    steps = [next(ancestral(lambda x, t: answer, x, schedule, lambda position, z=z: z)) for z in (0 * noise, noise)]
+    steps = [next(sampled(lambda x, t: answer, x, schedule, lambda position, z=z: z)) for z in (0 * noise, noise)]
     smallest, largest = schedule.posterior_variance[4], schedule.betas[4]
     deviation = (largest**0.7 * smallest**0.3).sqrt().float()
     torch.testing.assert_close(steps[1] - steps[0], deviation * noise, rtol=1e-4, atol=1e-5)
@@ -147,9 +167,9 @@ def test_frames_of_a_batch_do_not_know_of_each_other():
 
     schedule = rounded(WHOLE, 10)
     noises = [normal(seed) for seed in range(10)]
-    whole = last(ancestral(network, noises[0], schedule, noises.__getitem__))
+    whole = last(sampled(network, noises[0], schedule, noises.__getitem__))
     cut = [noise[:1] for noise in noises]
-    assert torch.equal(last(ancestral(network, cut[0], schedule, cut.__getitem__)), whole[:1])
+    assert torch.equal(last(sampled(network, cut[0], schedule, cut.__getitem__)), whole[:1])
 
 
 MEAN, DEVIATION = 0.3, 0.1
@@ -173,7 +193,7 @@ def test_few_steps_with_the_exact_variance_give_the_exact_distribution(count):
     """Mean and deviation of 2^16 values, to four standard errors and the 0.2 % of the variance that the last step leaves out."""
     shape, schedule = (1, 1, 256, 256), rounded(WHOLE, count)
     network = lambda x, t: best_network(x, t, schedule)  # noqa: E731
-    image = last(ancestral(network, normal(1, shape), schedule, draws(2, shape), limit=None))
+    image = last(sampled(network, normal(1, shape), schedule, normals(2, shape), limit=None))
     assert image.mean().item() == pytest.approx(MEAN, abs=4 * DEVIATION / 256)
     assert image.std().item() == pytest.approx(DEVIATION, abs=4 * DEVIATION / 256 / 2**0.5 + 3e-4)
 
@@ -188,6 +208,6 @@ def test_with_every_step_any_variance_between_the_bounds_will_do(whole, place):
         noise = best_network(x, t, whole)[:, :1]
         return noise if place is None else torch.cat([noise, torch.full_like(noise, place)], dim=1)
 
-    image = last(ancestral(network, normal(1, shape), whole, draws(2, shape), limit=None))
+    image = last(sampled(network, normal(1, shape), whole, normals(2, shape), limit=None))
     assert image.mean().item() == pytest.approx(MEAN, abs=4 * DEVIATION / 64)
     assert image.std().item() == pytest.approx(DEVIATION, rel=0.08)

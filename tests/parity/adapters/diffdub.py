@@ -127,7 +127,7 @@ def closed_form(inputs: Tensors, latent: Tensor):
 def inpaint(predict, inputs: Tensors, steps: int) -> list[Tensor]:
     """The running image after each step of the published loop."""
     known = Known(inputs["target"], channels_first(inputs["keep"]))
-    return list(ddim(Denoiser(predict), inputs["noise"], spaced(SCHEDULE, steps), known))
+    return list(ddim(Denoiser(predict), inputs["noise"], spaced(SCHEDULE, steps), known=known))
 
 
 def sampler(case: dict, call: str, inputs: Tensors) -> Tensors:

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.diffused_heads.conditioning import blurred, motion_numbers, motion_picture, speech_numbers
-from models.diffused_heads.generation import Drawing, generate
+from models.diffused_heads.generation import FrameSampler, generate
 from models.diffused_heads.losses import losses
 from models.diffused_heads.unet import UNet
-from models.diffusion import Schedule, cosine_schedule, posterior, reverse, rounded
+from models.diffusion import Schedule, cosine_schedule, estimate, posterior, reverse, rounded
 from models.pictures import fitted, to_tensor
 from models.speech.sda import AudioEncoder, audio_windows
 from toolkit.faces import similarity
@@ -84,7 +84,7 @@ def sample(case: dict, call: str, inputs: Tensors) -> Tensors:
 
     frames = generate(
         watched,
-        Drawing(rounded(cosine_schedule(), settings["steps"])),
+        FrameSampler(rounded(cosine_schedule(), settings["steps"])),
         inputs["id_frame"],
         lambda frame, running: inputs["audio_emb"][:, speech_numbers(frame, length, settings["n_audio_motion_embs"])],
         lambda frame, running: iter([inputs["x_T"][:, frame], *inputs["noise"][frame]]).__next__,
@@ -146,7 +146,7 @@ def as_published(schedule: Schedule, whole: Schedule | None = None) -> Schedule:
 def diffusion_step(case: dict, call: str, inputs: Tensors) -> Tensors:
     schedule = as_published(rounded(cosine_schedule(), case["config"]["sampling_steps"]), cosine_schedule())
     x, position = inputs["x_t"], inputs["position"]
-    model = reverse(schedule, inputs["net_out"], x, position)
+    model = reverse(schedule, estimate(inputs["net_out"], x, schedule, position), x, position)
     true = posterior(schedule, inputs["x0"], x, position)
     return {
         "p_mean": model.mean,
