@@ -38,7 +38,7 @@ class Schedule:
     @cached_property
     def alphas_cumprod_prev(self) -> Tensor:
         """alpha-bar one position earlier; `last_alpha_bar` before the first."""
-        last = torch.tensor([self.last_alpha_bar], dtype=torch.float64)
+        last = self.alphas_cumprod.new_tensor([self.last_alpha_bar])
         return torch.cat([last, self.alphas_cumprod[:-1]])
 
     @cached_property

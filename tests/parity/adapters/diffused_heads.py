@@ -127,20 +127,7 @@ def as_published(schedule: Schedule, whole: Schedule | None = None) -> Schedule:
     if whole is not None and len(whole) != len(schedule):
         kept = torch.cumprod(1 - whole.betas.float(), dim=0)[schedule.steps]
         beta = 1 - kept / torch.cat([torch.ones(1), kept[:-1]])
-    alpha_bar = torch.cumprod(1 - beta, dim=0)
-    before = torch.cat([torch.ones(1), alpha_bar[:-1]])
-    variance = beta * (1 - before) / (1 - alpha_bar)
-    vars(schedule).update(
-        betas=beta,
-        alphas_cumprod_prev=before,
-        alphas_cumprod=alpha_bar,
-        sqrt_recip_alphas_cumprod=(1 / alpha_bar).sqrt(),
-        sqrt_recipm1_alphas_cumprod=(1 / alpha_bar - 1).sqrt(),
-        posterior_log_variance=torch.cat([variance[1:2], variance[1:]]).log(),
-        posterior_start=beta * before.sqrt() / (1 - alpha_bar),
-        posterior_current=(1 - before) * (1 - beta).sqrt() / (1 - alpha_bar),
-    )
-    return schedule
+    return Schedule(beta, schedule.steps)
 
 
 def diffusion_step(case: dict, call: str, inputs: Tensors) -> Tensors:
