@@ -28,29 +28,29 @@ from models.system import Clip, Request
 from toolkit.media.frames import read_frames
 
 BATCH = 32
-SHARES = {"speakers": 0.4, "talkers": 0.35, "sequence": 0.15}
-"""Of the part's seconds, for the trainings; the rest goes to what is made with them."""
+SPEAKERS, TALKERS, SEQUENCE = 0.4, 0.6, 0.5
+"""What each training takes of the seconds that the part has left; the rest goes to what is made with it."""
+LEAST = 0.3
+"""Of the part's seconds, that must be left for the talkers."""
 SMALLER = {"batch_size": 2}  # of the recipe, where sizes are tiny
 
 
 def faces(table: Table, prepared: Prepared, tiny: bool) -> None:
-    """Both trainings, each with its share of the part's seconds."""
-    preset, seconds = "debug" if tiny else "small", table.left
-    options = SMALLER if tiny else {}
-    for run in (_seventh, _talkers):
-        needed = seconds * SHARES["speakers" if run is _seventh else "talkers"]
+    """Both trainings, one after the other."""
+    preset, options, needed = "debug" if tiny else "small", SMALLER if tiny else {}, LEAST * table.left
+    for what, run in (("six speakers", _seventh), ("talkers", _talkers)):
         if not table.has_time(needed):
-            table.note(f"d: {run.__name__.strip('_')}: no time left")
+            table.note(f"d: {what}: no time left")
             continue
         with TemporaryDirectory() as folder:
-            run(table, prepared, preset, seconds, options, Path(folder))
+            run(table, prepared, preset, options, Path(folder))
         table.write()
 
 
-def _seventh(table: Table, prepared: Prepared, preset: str, seconds: float, options: dict, folder: Path) -> None:
+def _seventh(table: Table, prepared: Prepared, preset: str, options: dict, folder: Path) -> None:
     clips = prepared.clips("speakers")
     [clip] = prepared.clips("speaker held out")
-    learned = trained("renderer", preset, clips, SHARES["speakers"] * seconds, folder, options)
+    learned = trained("renderer", preset, clips, SPEAKERS * table.left, folder, options)
     _row(table, "renderer, six speakers", preset, learned)
     network = load_renderer(learned.weights, preset, _device())
     size = PRESETS["renderer"][preset].size
@@ -63,13 +63,13 @@ def _seventh(table: Table, prepared: Prepared, preset: str, seconds: float, opti
     write_sheet(table.folder, "seventh", [Redrawn(clip.name, truth, made, crossed)])
 
 
-def _talkers(table: Table, prepared: Prepared, preset: str, seconds: float, options: dict, folder: Path) -> None:
+def _talkers(table: Table, prepared: Prepared, preset: str, options: dict, folder: Path) -> None:
     clips, size = prepared.clips("talkers"), PRESETS["renderer"][preset].size
-    renderer = trained("renderer", preset, clips, SHARES["talkers"] * seconds, folder, options)
+    renderer = trained("renderer", preset, clips, TALKERS * table.left, folder, options)
     _row(table, "renderer, talkers", preset, renderer)
     weights = {"renderer": renderer.weights}
     clips = [_with_latents(clip, weights, preset, folder) for clip in clips]
-    sequence = trained("sequence", preset, clips, SHARES["sequence"] * seconds, folder, options)
+    sequence = trained("sequence", preset, clips, SEQUENCE * table.left, folder, options)
     _row(table, "sequence generator, talkers", preset, sequence)
     precision = "bfloat16" if _device().type == "cuda" else "float32"
     sampling = prepared.options("diffdub") | {"batch_size": BATCH, "precision": precision, "steps": None}

@@ -56,7 +56,7 @@ def prepare(data: Path, folder: Path, tiny: bool = False) -> None:
             _clip(_rendered(name, Path(work)), folder, name, frames)
     *others, last = (video.stem for video in speakers)
     clips = {"speakers": others, "speaker held out": [last], "talkers": train, "talkers held out": test}
-    write_list(folder, clips, {system: _options(system) for system in ("diffdub", "diffused_heads")})
+    write_list(folder, clips, {system: system_options(system) for system in ("diffdub", "diffused_heads")})
     check_size(folder)
 
 
@@ -112,7 +112,7 @@ def _clip(video: Path, folder: Path, name: str, frames: int | None) -> None:
     logger.info("%s: %d frames", name, len(points))
 
 
-def _options(system: str) -> dict:
+def system_options(system: str) -> dict:
     """The defaults of a system's sampling and of what it does with speech."""
     block = complete({}, read_schema(get_system(system).folder / "options.schema.yaml"))
     apart = {"speech_pooling": block["speech_pooling"]} if "speech_pooling" in block else {}

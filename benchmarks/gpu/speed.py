@@ -81,7 +81,7 @@ def _network(table: Table, measured: Measured, device: torch.device, tiny: bool,
 
 def _compiled(table: Table, measured: Measured, device: torch.device, tiny: bool, way: Way, times: Times) -> None:
     subject = f"b: {measured.system} {measured.network} {way}"
-    if not table.has_time(5 if tiny else COMPILATION):
+    if not table.has_time(2 if tiny else COMPILATION):
         table.note(f"{subject}: no time left")
         return
     try:
@@ -104,7 +104,7 @@ def _time(
 ) -> None:
     """One way's rows, and its time into `times`; a note where there is no time or memory."""
     subject = (measured.system, measured.network, str(way))
-    if not table.has_time(5):
+    if not table.has_time(0.5 if tiny else 5):
         table.note(f"b: {' '.join(subject)}: no time left")
         return
     try:
@@ -157,7 +157,7 @@ def _profile_where_short(
         return
     way = min(times, key=times.get)
     subject = f"b: {measured.system} {measured.network} {way}: kernels"
-    if not table.has_time(10):
+    if not table.has_time(1 if tiny else 10):
         table.note(f"{subject}: no time left")
         return
     inputs = laid_out(measured, network, way, device, tiny)

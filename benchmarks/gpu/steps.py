@@ -4,6 +4,7 @@ One batch, with real pictures, is repeated: what is timed is the step on the dev
 the recipe's precision), without the loader, which runs in other processes, and without the running average.
 """
 
+import logging
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,6 +12,7 @@ from tempfile import TemporaryDirectory
 import lightning.pytorch as lightning
 import numpy as np
 import torch
+from torch.utils.data import DataLoader
 
 from benchmarks.gpu.clock import synchronise
 from benchmarks.gpu.prepared import Prepared, published_clip
@@ -38,6 +40,7 @@ class Clock(lightning.Callback):
 def training(table: Table, prepared: Prepared, device: torch.device, tiny: bool) -> None:
     """Every stage of both systems: the published batch, then larger ones, doubled until memory or time is over."""
     preset = "debug" if tiny else "published"
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for system, speech in (TINY_SPEECH if tiny else SPEECH).items():
         for stage in get_system(system).stages:
             with TemporaryDirectory() as folder:
@@ -70,7 +73,7 @@ def _stage(table: Table, subject: list[str], task: Task, device: torch.device, t
 def _batch(table: Table, subject: list[str], task: Task, batch: int, device: torch.device) -> bool:
     """Whether the step fits at this batch; rows where it does, a note where not."""
     settings = f"batch {batch}, {task.precision}" + " (as published)" * (batch == task.batch_size)
-    if not table.has_time(8):
+    if not table.has_time(8 if device.type == "cuda" else 1):
         table.note(f"e: {' '.join(subject)} {settings}: no time left")
         return False
     try:
@@ -99,5 +102,6 @@ def step(task: Task, batch: int, device: torch.device, steps: int = 3) -> tuple[
         callbacks=[clock],
         barebones=True,
     )
-    trainer.fit(task.module, [task.data.batch(np.random.default_rng(0), batch)] * (WARM_UP + steps))
+    same = [task.data.batch(np.random.default_rng(0), batch)] * (WARM_UP + steps)
+    trainer.fit(task.module, DataLoader(same, batch_size=None))
     return (clock.ends[-1] - clock.ends[-1 - steps]) / steps, torch.cuda.max_memory_allocated() / 2**30 if gpu else 0.0

@@ -22,16 +22,17 @@ def is_stack(path: str | Path) -> bool:
     return Path(path).suffix == ".npz"
 
 
-def write_stack(path: str | Path, frames: Iterable[np.ndarray], quality: int = QUALITY) -> int:
+def write_stack(path: str | Path, frames: Iterable[np.ndarray], quality: int = QUALITY, **more: np.ndarray) -> int:
     """Write frames ((H, W, 3) uint8 RGB) as a stack, whole or not at all; return how many there were.
 
-    quality: 1 to 100, lossless above that.
+    quality: 1 to 100, lossless above that. more: further arrays by name.
     """
     flags = [cv2.IMWRITE_WEBP_QUALITY, quality]
     pictures = [cv2.imencode(".webp", frame[..., ::-1], flags)[1] for frame in frames]
     if not pictures:
         raise ValueError(f"no frames for {path}")
-    write_npz(path, pictures=np.concatenate(pictures), ends=np.cumsum([len(picture) for picture in pictures]))
+    ends = np.cumsum([len(picture) for picture in pictures])
+    write_npz(path, pictures=np.concatenate(pictures), ends=ends, **more)
     return len(pictures)
 
 
