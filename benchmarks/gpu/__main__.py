@@ -3,12 +3,14 @@
 import argparse
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from benchmarks.gpu.prepared import Prepared
 from benchmarks.gpu.table import Table
+from toolkit.errors import InputError
 
 SECONDS = {"b": 180, "d": 200, "c": 60, "e": 90, "a": 60}
 """Of each part, in the order in which they run."""
@@ -39,37 +41,39 @@ def _run(words: list[str]) -> None:
     name = torch.cuda.get_device_name() if device.type == "cuda" else platform.processor() or "CPU"
     table.note(f"{name}, torch {torch.__version__}, Python {platform.python_version()}")
     for number, part in enumerate(chosen.parts):
-        seconds = SECONDS[part] if chosen.seconds is None else chosen.seconds
-        table.begin(seconds)
         later = chosen.parts[number + 1 :]
         with table.unfinished(f"stopped in part {part}; parts not run: {', '.join(later) or 'none'}"):
-            _part(part, table, Prepared(chosen.prepared), device, chosen)
+            run = _part(part, device, chosen)  # what it imports is none of the part's seconds
+            table.begin(SECONDS[part] if chosen.seconds is None else chosen.seconds)
+            run(table)
     if table.failed:
         sys.exit("a part failed, as the notes say")
 
 
-def _part(part: str, table: Table, prepared: Prepared, device: torch.device, chosen: argparse.Namespace) -> None:
-    batches = (1, 2) if chosen.tiny else (1, 4, 16, 64)
+def _part(part: str, device: torch.device, chosen: argparse.Namespace) -> Callable[[Table], None]:
+    """A part, ready to run."""
+    batches, prepared = (1, 2) if chosen.tiny else (1, 4, 16, 64), Prepared(chosen.prepared)
     if part == "a":
         from benchmarks.gpu.parity import parity
 
-        parity(table, device, chosen.cases)
-    elif part == "b":
+        return lambda table: parity(table, device, chosen.cases)
+    if part == "b":
         from benchmarks.gpu.speed import sampling
 
-        sampling(table, device, chosen.tiny, batches)
-    elif part == "c":
+        return lambda table: sampling(table, device, chosen.tiny, batches)
+    if part == "c":
         from benchmarks.gpu.samplers import samplers
 
-        samplers(table, prepared, device, chosen.tiny, batches)
-    elif part == "d":
+        return lambda table: samplers(table, prepared, device, chosen.tiny, batches)
+    if part == "d":
         from benchmarks.gpu.faces import faces
 
-        faces(table, prepared, chosen.tiny)
-    elif part == "e":
+        return lambda table: faces(table, prepared, chosen.tiny)
+    if part == "e":
         from benchmarks.gpu.steps import training
 
-        training(table, prepared, device, chosen.tiny)
+        return lambda table: training(table, prepared, device, chosen.tiny)
+    raise InputError(part, "there is no such part", f"Choose from {', '.join(SECONDS)}")
 
 
 def _prepare(words: list[str]) -> None:

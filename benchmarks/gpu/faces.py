@@ -37,7 +37,7 @@ SMALLER = {"batch_size": 2}  # of the recipe, where sizes are tiny
 
 def faces(table: Table, prepared: Prepared, tiny: bool) -> None:
     """Both trainings, one after the other."""
-    preset, options, needed = "debug" if tiny else "small", SMALLER if tiny else {}, LEAST * table.left
+    preset, options, needed = "debug" if tiny else "small", SMALLER if tiny else {}, 0 if tiny else LEAST * table.left
     for what, run in (("six speakers", _seventh), ("talkers", _talkers)):
         if not table.has_time(needed):
             table.note(f"d: {what}: no time left")
