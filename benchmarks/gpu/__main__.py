@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.gpu.clock import torch_arithmetic
 from benchmarks.gpu.prepared import Prepared
 from benchmarks.gpu.table import Table
 from toolkit.errors import InputError
@@ -44,6 +45,7 @@ def _run(words: list[str]) -> None:
         later = chosen.parts[number + 1 :]
         with table.unfinished(f"stopped in part {part}; parts not run: {', '.join(later) or 'none'}"):
             run = _part(part, device, chosen)  # what it imports is none of the part's seconds
+            torch_arithmetic()
             table.begin(SECONDS[part] if chosen.seconds is None else chosen.seconds)
             run(table)
     if table.failed:

@@ -120,7 +120,8 @@ def _time(
         table.add("b", *subject, 100 * way.batch * count / (took / 1000) / PEAK[way.precision], "% of an H100's peak")
     rate = 1000 / (times[way] * measured.calls)
     goal = GOALS[measured.system] if measured.main else ""
-    table.add("b", *subject, rate, "frames a second, this network alone", goal, published(times) / times[way])
+    first = published(times)
+    table.add("b", *subject, rate, "frames a second, this network alone", goal, first and first / times[way])
 
 
 def _flow(table: Table, system: str, times: dict[Measured, Times]) -> None:

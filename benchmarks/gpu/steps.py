@@ -57,29 +57,26 @@ def _clips(prepared: Prepared, folder: Path, stage: str, speech: tuple[int, ...]
 
 
 def _stage(table: Table, subject: list[str], task: Task, device: torch.device, tiny: bool) -> None:
-    """The published batch, halved where it does not fit, else doubled as long as it fits; the last is the largest."""
+    """The published batch, halved while it does not fit, else doubled as long as it fits; the last is the largest."""
     batch, largest = (2, 4) if tiny else (task.batch_size, LARGEST)
-    if _batch(table, subject, task, batch, device):
-        batch *= 2
-        while batch <= largest and _batch(table, subject, task, batch, device):
-            batch *= 2
-        return
-    while batch > 1:
-        batch //= 2
-        if _batch(table, subject, task, batch, device):
+    fits = _fits(table, subject, task, batch, device)
+    factor = 2 if fits else 0.5
+    while fits is not None and 1 <= batch * factor <= largest:
+        batch = int(batch * factor)
+        before, fits = fits, _fits(table, subject, task, batch, device)
+        if fits is not before:
             return
 
 
-def _batch(table: Table, subject: list[str], task: Task, batch: int, device: torch.device) -> bool:
-    """Whether the step fits at this batch; rows where it does, a note where not."""
+def _fits(table: Table, subject: list[str], task: Task, batch: int, device: torch.device) -> bool | None:
+    """Whether the step fits at this batch, None where there is no time; rows where it does, a note where not."""
     settings = f"batch {batch}, {task.precision}" + " (as published)" * (batch == task.batch_size)
     if not table.has_time(8 if device.type == "cuda" else 1):
         table.note(f"e: {' '.join(subject)} {settings}: no time left")
-        return False
+        return None
     try:
         seconds, used = step(task, batch, device)
     except torch.cuda.OutOfMemoryError:
-        torch.cuda.empty_cache()
         table.note(f"e: {' '.join(subject)} {settings}: out of memory")
         return False
     table.add("e", *subject, settings, 1 / seconds, "training steps a second")
@@ -102,6 +99,6 @@ def step(task: Task, batch: int, device: torch.device, steps: int = 3) -> tuple[
         callbacks=[clock],
         barebones=True,
     )
-    same = [task.data.batch(np.random.default_rng(0), batch)] * (WARM_UP + steps)
-    trainer.fit(task.module, DataLoader(same, batch_size=None))
+    same = {name: value.to(device) for name, value in task.data.batch(np.random.default_rng(0), batch).items()}
+    trainer.fit(task.module, DataLoader([same] * (WARM_UP + steps), batch_size=None))
     return (clock.ends[-1] - clock.ends[-1 - steps]) / steps, torch.cuda.max_memory_allocated() / 2**30 if gpu else 0.0
