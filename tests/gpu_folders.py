@@ -7,7 +7,7 @@ import numpy as np
 
 from benchmarks.gpu.prepare import system_options
 from benchmarks.gpu.prepared import PARTS, clip_of, write_list
-from benchmarks.gpu.sheet import Redrawn, write_sheet
+from benchmarks.gpu.sheet import Repainted, write_sheet
 from benchmarks.gpu.table import Table
 from tests.small_clips import small_clip
 from toolkit.media.frames import read_frames
@@ -34,5 +34,5 @@ def small_out(folder: Path, frames: np.ndarray) -> Path:
     table.add("b", "some", "network", "batch 1", 1.23456, "ms a call", "5", 2)
     table.note("some card")
     table.write()
-    write_sheet(folder, "talkers", [Redrawn("somebody", frames, frames, frames[::-1])])
+    write_sheet(folder, "talkers", [Repainted("somebody", frames, frames, frames[::-1])])
     return folder

@@ -1,6 +1,6 @@
 """Part d: DiffDub trained for a given time, on six real speakers and on synthetic talkers, and what it makes of strangers.
 
-The seventh speaker is redrawn from the lip latents of their frames and one other frame: what the renderer has learned of
+The seventh speaker is repainted from the lip latents of their frames and one other frame: what the renderer has learned of
 lips, whatever the speech (a minute of video cannot teach that). The talkers' held-out sentences go through both networks.
 Written: a sheet (benchmarks/gpu/sheet.py) and a picture of each; `measure` finds the mouths in them on a CPU.
 """
@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from benchmarks.gpu.learning import Trained, trained
 from benchmarks.gpu.prepared import Prepared, speech_of
-from benchmarks.gpu.sheet import Redrawn, write_sheet
+from benchmarks.gpu.sheet import Repainted, write_sheet
 from benchmarks.gpu.table import Table
 from models.diffdub.encoding import clip_latents, encode, load_renderer
 from models.diffdub.presets import PRESETS
@@ -57,10 +57,10 @@ def _seventh(table: Table, prepared: Prepared, preset: str, options: dict, folde
     own, others = (clip_latents(network, size, seen) for seen in (clip, clips[0]))
     truth = _truth(clip, size, len(own))
     around = np.arange(len(own)) % len(others)
-    made, crossed = (redraw(network, clip, preset, lips) for lips in (own, others[around]))
-    _window(table, "the seventh, redrawn", clip, preset, truth, made)
+    made, crossed = (repaint(network, clip, preset, lips) for lips in (own, others[around]))
+    _window(table, "the seventh, repainted", clip, preset, truth, made)
     _window(table, "the seventh, its first frame held", clip, preset, truth, truth[:1].repeat(len(truth), axis=0))
-    write_sheet(table.folder, "seventh", [Redrawn(clip.name, truth, made, crossed)])
+    write_sheet(table.folder, "seventh", [Repainted(clip.name, truth, made, crossed)])
 
 
 def _talkers(table: Table, prepared: Prepared, preset: str, options: dict, folder: Path) -> None:
@@ -83,12 +83,12 @@ def _talkers(table: Table, prepared: Prepared, preset: str, options: dict, folde
         for number, picture in sampler.sample(requests, 0):
             pictures[number].append(picture.rgb)
         truth = _truth(clip, size, length)
-        sheet.append(Redrawn(clip.name, truth, *map(np.stack, pictures)))
+        sheet.append(Repainted(clip.name, truth, *map(np.stack, pictures)))
         _window(table, f"talker {clip.name}, dubbed", clip, preset, truth, sheet[-1].made)
     write_sheet(table.folder, "talkers", sheet)
 
 
-def redraw(network: Renderer, clip: Clip, preset: str, lips: torch.Tensor) -> np.ndarray:
+def repaint(network: Renderer, clip: Clip, preset: str, lips: torch.Tensor) -> np.ndarray:
     """The clip's frames (T, size, size, 3) with mouths that latents `lips` (T, latent) say."""
     chosen = PRESETS["renderer"][preset]
     noise = noise_for(0, clip.name, 0, (1, 3, chosen.size, chosen.size))

@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from benchmarks.gpu.sheet import Redrawn, read_sheet
+from benchmarks.gpu.sheet import Repainted, read_sheet
 from benchmarks.gpu.table import Table
 from metrics.metric import NotComputed
 from metrics.mouth import mouth_correlation, mouth_spread, opening_track
@@ -35,7 +35,7 @@ def measure(out: Path) -> None:
     table.write()
 
 
-def _measure(table: Table, what: str, clip: Redrawn) -> None:
+def _measure(table: Table, what: str, clip: Repainted) -> None:
     try:
         truth, made, crossed = (opening(frames) for frames in (clip.truth, clip.made, clip.crossed))
         own, other = mouth_correlation(made, truth), mouth_correlation(crossed, truth)

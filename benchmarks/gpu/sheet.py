@@ -17,7 +17,7 @@ SHOWN = 8  # frames of a clip in the picture
 QUALITY = 95  # 42 dB, far above what the networks reach
 
 
-class Redrawn(NamedTuple):
+class Repainted(NamedTuple):
     """A clip's frames (T, size, size, 3): true, made, and made with another's lips or speech."""
 
     name: str
@@ -26,7 +26,7 @@ class Redrawn(NamedTuple):
     crossed: np.ndarray
 
 
-def write_sheet(folder: Path, name: str, clips: Sequence[Redrawn]) -> None:
+def write_sheet(folder: Path, name: str, clips: Sequence[Repainted]) -> None:
     """`{name}.npz`, and `{name}.png` with eight frames of each clip."""
     rows = [np.concatenate([clip.truth, clip.made, clip.crossed], axis=2) for clip in clips]
     names, lengths = np.array([clip.name for clip in clips]), np.array([len(clip.truth) for clip in clips])
@@ -38,11 +38,11 @@ def write_sheet(folder: Path, name: str, clips: Sequence[Redrawn]) -> None:
     cv2.imwrite(str(folder / f"{name}.png"), np.vstack(lines)[..., ::-1])
 
 
-def read_sheet(path: Path) -> Iterator[Redrawn]:
+def read_sheet(path: Path) -> Iterator[Repainted]:
     """The clips of a sheet."""
     stack = Stack(path)
     with np.load(path, allow_pickle=False) as arrays:
         names, lengths = arrays["names"], arrays["lengths"]
     ends = np.cumsum(lengths)
     for name, begin, end in zip(names, ends - lengths, ends, strict=True):
-        yield Redrawn(str(name), *np.split(np.stack(list(stack.frames(int(begin), int(end)))), 3, axis=2))
+        yield Repainted(str(name), *np.split(np.stack(list(stack.frames(int(begin), int(end)))), 3, axis=2))

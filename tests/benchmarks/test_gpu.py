@@ -20,7 +20,7 @@ from benchmarks.gpu.clock import milliseconds, operations, top_kernels
 from benchmarks.gpu.learning import trained
 from benchmarks.gpu.measure import measure
 from benchmarks.gpu.prepared import PARTS, SIZE, Prepared, speech_of
-from benchmarks.gpu.sheet import Redrawn, read_sheet, write_sheet
+from benchmarks.gpu.sheet import Repainted, read_sheet, write_sheet
 from benchmarks.gpu.speed import Way, choices
 from benchmarks.gpu.systems import GOALS, NETWORKS
 from benchmarks.gpu.table import Table
@@ -239,7 +239,7 @@ def test_more_than_a_gpu_machine_may_get_is_refused(tmp_path, monkeypatch, capsy
 
 def test_a_sheet_gives_back_its_clips(tmp_path):
     columns = [np.full((length, 32, 32, 3), 20 * number, np.uint8) for number, length in enumerate((4, 4, 4, 3, 3, 3))]
-    write_sheet(tmp_path, "some", [Redrawn("ann", *columns[:3]), Redrawn("bob", *columns[3:])])
+    write_sheet(tmp_path, "some", [Repainted("ann", *columns[:3]), Repainted("bob", *columns[3:])])
     ann, bob = read_sheet(tmp_path / "some.npz")
     assert (ann.name, bob.name) == ("ann", "bob")
     for found, expected in zip((*ann[1:], *bob[1:]), columns, strict=True):
