@@ -25,6 +25,8 @@ from models.diffdub.sampling import load
 from models.diffdub.window import WINDOWS, resize_frame, scale_landmarks
 from models.diffusion import noise_for
 from models.system import Clip, Request
+from toolkit.faces.crop import Square
+from toolkit.faces.paste import paste
 from toolkit.media.frames import read_frames
 
 BATCH = 32
@@ -92,7 +94,7 @@ def repaint(network: Renderer, clip: Clip, preset: str, lips: torch.Tensor) -> n
     """The clip's frames (T, size, size, 3) with mouths that latents `lips` (T, latent) say."""
     chosen = PRESETS["renderer"][preset]
     noise = noise_for(0, clip.name, 0, (1, 3, chosen.size, chosen.size))
-    frames, points = list(read_frames(clip["view"])), clip.points
+    frames, points, window = list(read_frames(clip["view"])), clip.points, WINDOWS[chosen.window]
     made = []
     for start in range(0, len(frames), BATCH):
         part = slice(start, start + BATCH)
@@ -106,10 +108,13 @@ def repaint(network: Renderer, clip: Clip, preset: str, lips: torch.Tensor) -> n
             chosen.sampling_schedule(),
             chosen.size,
             prediction=chosen.prediction,
-            keep=WINDOWS[chosen.window].keep,
+            keep=window.keep,
         )
-        made.append(to_pixels(images))
-    return np.concatenate(made)
+        for frame, marks, picture in zip(frames[part], points[part], to_pixels(images), strict=True):
+            weight = window.feather(scale_landmarks(marks, len(frame), chosen.size), chosen.size)
+            # Outside the window is the network's guess of the frame: as in the sampler, the frame itself stays there.
+            made.append(paste(resize_frame(frame, chosen.size), picture, Square(0, 0, chosen.size), weight))
+    return np.stack(made)
 
 
 def psnr(pictures: np.ndarray, truth: np.ndarray, painted: np.ndarray) -> float:
