@@ -33,6 +33,5 @@ def small_out(folder: Path, frames: np.ndarray) -> Path:
     table = Table(folder)
     table.add("b", "some", "network", "batch 1", 1.23456, "ms a call", "5", 2)
     table.note("some card")
-    table.write()
     write_sheet(folder, "talkers", [Repainted("somebody", frames, frames, frames[::-1])])
     return folder

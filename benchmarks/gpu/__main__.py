@@ -92,18 +92,19 @@ def _prepare(words: list[str]) -> None:
 def _measure(words: list[str]) -> None:
     from benchmarks.gpu.measure import measure
 
-    measure(_out("measure", "The mouths in the pictures that came back.", words))
+    for out in _outs("measure", "The mouths in the pictures that came back.", words):
+        measure(out)
 
 
 def _docs(words: list[str]) -> None:
     from benchmarks.gpu.page import fill
 
-    fill(_out("docs", "docs/benchmarks.md's section from a run's tables.", words))
+    fill(_outs("docs", "docs/benchmarks.md's section from the tables of runs.", words))
 
 
-def _out(name: str, description: str, words: list[str]) -> Path:
+def _outs(name: str, description: str, words: list[str]) -> list[Path]:
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.gpu {name}", description=description)
-    parser.add_argument("out", type=Path, help="folder that the run wrote")
+    parser.add_argument("out", type=Path, nargs="+", help="folder that a run wrote")
     return parser.parse_args(words).out
 
 

@@ -46,7 +46,6 @@ def faces(table: Table, prepared: Prepared, tiny: bool) -> None:
             continue
         with TemporaryDirectory() as folder:
             run(table, prepared, preset, options, Path(folder))
-        table.write()
 
 
 def _seventh(table: Table, prepared: Prepared, preset: str, options: dict, folder: Path) -> None:

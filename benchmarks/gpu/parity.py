@@ -61,7 +61,6 @@ def parity(table: Table, device: torch.device, names: str = "") -> None:
             table.add("a", found.name, call, f"float32, {seconds}", worst, "largest relative error", f"{LIMIT:g}")
     table.note(f"a: {passed} calls within {LIMIT:g}; beyond it: {'; '.join(failed) or 'none'}")
     table.note(f"a: not run on the device: {'; '.join(skipped) or 'none'}")
-    table.write()
 
 
 def _adapters(table: Table) -> dict:

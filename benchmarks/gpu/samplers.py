@@ -38,10 +38,8 @@ def samplers(table: Table, prepared: Prepared, device: torch.device, tiny: bool,
     with TemporaryDirectory() as folder:
         table.begin(table.left / 2)
         _diffdub(table, prepared, device, tiny, batches, Path(folder))
-        table.write()
         table.deadline = end
         _diffused_heads(table, prepared, device, tiny, batches, Path(folder))
-    table.write()
 
 
 def _diffdub(

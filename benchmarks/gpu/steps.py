@@ -47,7 +47,6 @@ def training(table: Table, prepared: Prepared, device: torch.device, tiny: bool)
                 clips = _clips(prepared, Path(folder), stage, speech)
                 task = get_system(system).part("training").task(stage, preset, {}, clips)
                 _stage(table, f"{system} {stage}".split(" "), task, device, tiny)
-            table.write()
 
 
 def _clips(prepared: Prepared, folder: Path, stage: str, speech: tuple[int, ...]) -> list:

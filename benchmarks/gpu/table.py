@@ -1,4 +1,4 @@
-"""Rows of measurements, written anew after every part, so that a run can be stopped at any time."""
+"""Rows of measurements, written anew with every row, so that a run can be stopped at any time."""
 
 import csv
 import time
@@ -60,11 +60,13 @@ class Table:
         ratio = "" if times is None else f"{times:.3g}"
         values = (part, system, what, settings, f"{value:.4g}", unit, ratio, goal)
         self.rows.append(dict(zip(COLUMNS, values, strict=True)))
+        self.write()
         print(*values, sep=" | ", flush=True)
 
     def note(self, text: str) -> None:
         """What was not run, or failed, and why."""
         self.notes.append(text)
+        self.write()
         print(text, flush=True)
 
     @contextmanager

@@ -264,7 +264,7 @@ def test_mouths_are_measured_and_the_page_is_filled(tmp_path, talkers, monkeypat
     written = tmp_path / "page.md"
     written.write_text(f"before\n{page.BEGIN}\nold\n{page.END}\nafter\n")
     for _ in range(2):
-        page.fill(out, written)
+        page.fill([out], written)
     text = written.read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
@@ -273,11 +273,23 @@ def test_mouths_are_measured_and_the_page_is_filled(tmp_path, talkers, monkeypat
     assert "old" not in text
 
 
+def test_the_page_takes_runs_of_different_parts(tmp_path):
+    for part, folder in (("b", tmp_path / "one"), ("c", tmp_path / "two")):
+        table = Table(folder)
+        table.note("the same card")
+        table.add(part, "some", "network", "batch 1", 1, "ms")
+    (tmp_path / "page.md").write_text(f"{page.BEGIN}{page.END}")
+    page.fill([tmp_path / "one", tmp_path / "two"], tmp_path / "page.md")
+    text = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert text.index("Part b:") < text.index("Part c:")
+    assert text.count("the same card") == 1
+
+
 def test_a_page_without_marks_is_refused(tmp_path):
     (tmp_path / "page.md").write_text("nothing")
-    Table(tmp_path).write()
+    Table(tmp_path).note("some card")
     with pytest.raises(InputError, match="marks"):
-        page.fill(tmp_path, tmp_path / "page.md")
+        page.fill([tmp_path], tmp_path / "page.md")
 
 
 def test_the_page_of_the_project_has_the_marks():
@@ -303,14 +315,13 @@ def test_arithmetic_is_counted_and_time_taken():
     assert milliseconds(lambda: layer(inputs), torch.device("cpu"), seconds=0.01) > 0
 
 
-def test_the_table_is_whole_after_each_part_and_read_again(tmp_path):
+def test_the_table_is_whole_after_each_row_and_read_again(tmp_path):
     table = Table(tmp_path)
     table.add("b", "some", "network", "batch 1", 1.23456, "ms")
     table.add("b", "some", "network", "batch 1", 20, "frames a second", "5", 2)
     table.add("a", "other", "forward", "float32", 1e-6, "error")
     table.note("b: kernels\n\n```\n1 ms\n```")
     table.note("a: none")
-    table.write()
     text = (tmp_path / "gpu.md").read_text(encoding="utf-8")
     assert "| some | network | batch 1 | 1.235 | 20 | 2 | 5 |" in text
     assert "| other | forward | float32 | 1e-06 |" in text
