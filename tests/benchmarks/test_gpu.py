@@ -14,10 +14,9 @@ import pytest
 import torch
 from packaging.requirements import Requirement
 
-from benchmarks.gpu import page, prepare, speed, steps
+from benchmarks.gpu import learning, page, prepare, speed, steps
 from benchmarks.gpu.__main__ import SECONDS, main
 from benchmarks.gpu.clock import milliseconds, operations, top_kernels
-from benchmarks.gpu.learning import trained
 from benchmarks.gpu.measure import measure
 from benchmarks.gpu.prepared import PARTS, SIZE, Prepared, speech_of
 from benchmarks.gpu.sheet import Repainted, read_sheet, write_sheet
@@ -204,12 +203,21 @@ def test_the_largest_batch_that_fits_is_found_by_doubling(tmp_path, monkeypatch,
     assert any("out of memory" in note for note in table.notes)
 
 
-def test_training_by_the_clock_takes_its_seconds(tmp_path, clips):
-    seconds, options = 4, {"batch_size": 2}
-    learned = trained("renderer", "debug", Prepared(clips).clips("speakers"), seconds, tmp_path, options)
+def test_a_trial_says_how_many_steps_fit_into_the_seconds(tmp_path, monkeypatch):
+    runs = []
+
+    def run(stage: str, preset: str, clips: list, seconds: float, folder: Path, options: dict) -> tuple:
+        runs.append((seconds, options))
+        return {"weight": torch.zeros(1)}, 0.5, 10.0
+
+    monkeypatch.setattr(learning, "_run", run)
+    learned = learning.trained("renderer", "debug", [], 100, tmp_path, {"batch_size": 2})
+    (trial, _), (rest, options) = runs
+    assert trial == pytest.approx(learning.TRIAL * 100)
+    assert rest == pytest.approx(100 - 10, abs=1)  # what a run needs besides its steps is left for it
+    assert options == {"batch_size": 2, "steps": learned.steps}
+    assert learned.steps == pytest.approx(rest / 0.5, abs=1)
     assert learned.weights.is_file()
-    assert learned.steps > 1
-    assert learned.seconds < 3 * seconds
 
 
 @pytest.mark.slow
