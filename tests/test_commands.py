@@ -18,6 +18,7 @@ import yaml
 from snakemake.utils import update_config
 
 from models.configuration import read_configuration
+from tests.gpu_folders import small_out, small_prepared
 from tests.running import HEADLINE, HOME, cloned, table, typed
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
@@ -67,15 +68,40 @@ def lay_wild_clips(folder: Path, results: Path) -> None:
     (wild / "voxceleb_a_landmarks.txt").write_text("\n".join(lines))
 
 
+def lay_speakers(folder: Path, results: Path) -> None:
+    """Videos with sound where the real speakers' lie."""
+    for name in ("ann", "bob"):
+        target = folder.parent / f"shared/data/hdtf256/{name}.mp4"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(results / f"demo/{CLIP}.mp4", target)
+
+
+def lay_prepared(folder: Path, results: Path) -> None:
+    """What a GPU machine gets."""
+    small_prepared(folder / ".gpu")
+
+
+def lay_out(folder: Path, results: Path) -> None:
+    """What comes back from it."""
+    small_out(folder / "OUT", np.stack(list(islice(read_frames(results / f"crops/{CLIP}.mp4"), 25))))
+
+
 # Run in full, and what has to lie there before.
 IN_FULL = {
     "python -m metrics": lay_two_folders,
     "python -m toolkit.file_lists": None,
     "python -m benchmarks.published_outputs": lay_published_outputs,
     "python benchmarks/landmarks.py": lay_wild_clips,
+    "python -m benchmarks.gpu": lay_prepared,
+    "python -m benchmarks.gpu prepare": lay_speakers,
+    "python -m benchmarks.gpu measure": lay_out,
+    "python -m benchmarks.gpu docs": lay_out,
 }
-# Run in full at small sizes, by what stands behind the words: published networks take hours on a CPU.
-AT_SMALL_SIZE = {"python -m benchmarks.gpu": ("--tiny", "--seconds", "5", "--cases", "diffdub/sequence")}
+# Run at small sizes, by what stands behind the words: published networks take hours on a CPU.
+AT_SMALL_SIZE = {
+    "python -m benchmarks.gpu": ("--tiny", "--seconds", "0", "--cases", "diffdub/sequence"),
+    "python -m benchmarks.gpu prepare": ("--tiny",),
+}
 NEEDS_A_RUN = "snakemake --report"
 
 
@@ -141,24 +167,29 @@ def prepare(folder: Path, section: str) -> None:
     (folder / "config.yaml").write_text(text.replace("/data/", f"{folder.parent}/data/"))
 
 
+def program_of(words: list[str]) -> str:
+    """The program, with its command where that is run in another way."""
+    count = 3 if words[1:2] == ["-m"] else 2
+    longer = " ".join(words[: count + 1])
+    return longer if longer in IN_FULL else " ".join(words[:count])
+
+
 @pytest.mark.parametrize(("section", "command"), COMMANDS)
 def test_it_runs_as_written(folder, section, command, request):
     prepare(folder, section)
     command = command.replace("/data/", f"{folder.parent}/data/")
     words = [word for word in shlex.split(command, comments=True) if not re.match("[A-Z_]+=", word)]
-    program = " ".join(words[: 3 if words[1:2] == ["-m"] else 2])
+    program = program_of(words)
     before = {path.name for path in folder.iterdir()}
     if program == NEEDS_A_RUN:
         output = typed(shutil.copytree(request.getfixturevalue("demo"), folder, dirs_exist_ok=True), command)
     elif words[0] in ONLY_PLANNED:
         output = typed(folder, command, *ONLY_PLANNED[words[0]])
-    elif program in AT_SMALL_SIZE:
-        output = typed(folder, command, *AT_SMALL_SIZE[program])
     else:
         assert program in IN_FULL, f"{command}: say in this file how it is run"
         if IN_FULL[program]:
             IN_FULL[program](folder, request.getfixturevalue("demo") / "results")
-        output = typed(folder, command)
+        output = typed(folder, command, *AT_SMALL_SIZE.get(program, ()))
     assert output.returncode == 0, output.stdout + output.stderr
     if words[0] == "snakemake" and program != NEEDS_A_RUN:
         assert "Job stats" in output.stdout + output.stderr, "something is planned"

@@ -3,6 +3,7 @@
 Feature frame f is centred on sample 320 f, so video frame i, which is shown from sample 640 i on, is centred on feature
 frame 2 i, and T video frames have exactly 2T feature frames (section 3.3 of the specification of HuBERT features).
 
+What reads and filters sound is imported where it does (networks of speech import this module on machines without it).
 Everything works in blocks of a fixed length and reads only the samples that a block needs, so an hour takes no more
 memory than a minute. Of librosa only the filter bank is used: its `stft` and `mfcc` compile for 20 s on first use.
 """
@@ -12,8 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
-import soundfile
 
 from toolkit.errors import InputError
 from toolkit.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
@@ -34,6 +33,8 @@ class Recording:
     """
 
     def __init__(self, path: str | Path) -> None:
+        import soundfile
+
         self.path = Path(path)
         try:
             info = soundfile.info(str(path))
@@ -48,6 +49,8 @@ class Recording:
         return self._length
 
     def __getitem__(self, part: slice) -> np.ndarray:
+        import soundfile
+
         start, stop, _ = part.indices(self._length)
         return soundfile.read(str(self.path), start=start, frames=max(stop - start, 0), dtype="float32")[0]
 
@@ -76,6 +79,8 @@ def _mel_filters() -> np.ndarray:
 
 def _log_mel(samples: Samples, first: int, last: int) -> np.ndarray:
     """Log-mel frames first..last-1 of the clip."""
+    import scipy.fft
+
     piece = read_padded(samples, first * HOP - WINDOW // 2, (last - 1) * HOP + WINDOW // 2)
     windows = np.lib.stride_tricks.sliding_window_view(piece, WINDOW)[::HOP]
     hann = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(WINDOW) / WINDOW)).astype(np.float32)
@@ -86,6 +91,8 @@ def _log_mel(samples: Samples, first: int, last: int) -> np.ndarray:
 
 def _mfcc(samples: Samples, first: int, last: int) -> np.ndarray:
     """Cepstra and their slopes and curvatures; beyond the clip's ends its first and last frame are repeated."""
+    import scipy.fft
+
     reach = 2 * SLOPE_REACH  # a slope of slopes
     end = 2 * video_frames(samples)
     start, stop = max(first - reach, 0), min(last + reach, end)

@@ -55,6 +55,11 @@ def set_tf32(allowed: bool) -> None:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = allowed
 
 
+def torch_arithmetic() -> None:
+    """As PyTorch has it unless a program says otherwise: TF32 in convolutions, none in matrix products."""
+    torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = False, True
+
+
 def top_kernels(call: Callable[[], object], count: int = 10) -> str:
     """The kernels of a call (on a CPU the operators) that take the most time by themselves, one a line."""
     on_gpu = torch.cuda.is_available()

@@ -1,62 +1,102 @@
-"""Part d: DiffDub's `small` renderer trained for a given time on real speakers; another speaker, never seen, is redrawn.
+"""Part d: DiffDub trained for a given time, on six real speakers and on synthetic talkers, and what it makes of strangers.
 
-    python -m benchmarks.gpu.faces PREPARED OUT --seconds 120 --held-out NAME
-
-PREPARED holds `{clip}.mp4` and `{clip}.npz` of results/crops at 128 pixels. The held-out speaker is redrawn from the lip
-latents of their own frames and one other frame: what the renderer has learned of lips, whatever the speech. Written:
-`redrawn.mp4`, `truth.mp4`, `pictures.png` and `faces.json` (steps, seconds, PSNR in the painted window and of a held mouth).
+The seventh speaker is repainted from the lip latents of their frames and one other frame: what the renderer has learned of
+lips, whatever the speech (a minute of video cannot teach that). The talkers' held-out sentences go through both networks.
+Written: a sheet (benchmarks/gpu/sheet.py) and a picture of each; `measure` finds the mouths in them on a CPU.
 """
 
-import argparse
-import time
+from itertools import islice
+from math import inf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
-from models.diffdub.encoding import clip_latents
+from benchmarks.gpu.learning import Trained, trained
+from benchmarks.gpu.prepared import Prepared, speech_of
+from benchmarks.gpu.sheet import Repainted, write_sheet
+from benchmarks.gpu.table import Table
+from models.diffdub.encoding import clip_latents, encode, load_renderer
 from models.diffdub.presets import PRESETS
+from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import render, to_pixels
-from models.diffdub.training import task
+from models.diffdub.sampling import load
 from models.diffdub.window import WINDOWS, resize_frame, scale_landmarks
 from models.diffusion import noise_for
-from models.system import Clip
-from models.training import fit
-from toolkit.files import write_json
+from models.system import Clip, Request
+from toolkit.faces.crop import Square
+from toolkit.faces.paste import paste
 from toolkit.media.frames import read_frames
-from toolkit.media.writer import write_video
 
 BATCH = 32
+SPEAKERS, TALKERS, SEQUENCE = 0.4, 0.6, 0.5
+"""What each training takes of the seconds that the part has left; the rest goes to what is made with it."""
+LEAST = 0.3
+"""Of the part's seconds, that must be left for the talkers."""
+SMALLER = {"batch_size": 2}  # of the recipe, where sizes are tiny
 
 
-def clip_of(folder: Path, name: str) -> Clip:
-    """The files of a prepared clip."""
-    return Clip(name, {"view": folder / f"{name}.mp4", "transform": folder / f"{name}.npz"})
+def faces(table: Table, prepared: Prepared, tiny: bool) -> None:
+    """Both trainings, one after the other."""
+    preset, options = ("debug", SMALLER) if tiny else ("small", {})
+    # A test lets both run, however slow its machine is, where there is any time at all.
+    needed = -inf if tiny and table.has_time() else LEAST * table.left
+    for what, run in (("six speakers", _seventh), ("talkers", _talkers)):
+        if not table.has_time(needed):
+            table.note(f"d: {what}: no time left")
+            continue
+        with TemporaryDirectory() as folder:
+            run(table, prepared, preset, options, Path(folder))
 
 
-def trained(clips: list[Clip], preset: str, seconds: float, folder: Path) -> tuple[torch.nn.Module, int, float]:
-    """The renderer after about `seconds` of training, its steps and the seconds that they took; a short run sets the pace."""
-    begin = time.monotonic()
-    fit(task("renderer", preset, {"steps": 40}, clips), folder / "pace", seed=0)
-    pace = (time.monotonic() - begin) / 40  # the start of the run counted in, which leaves time for what follows
-    left = seconds - (time.monotonic() - begin)
-    steps = max(int(left / pace * 0.9), 30)
-    print(f"{pace:.3f} s a step: {steps} steps", flush=True)
-    job = task("renderer", preset, {"steps": steps}, clips)
-    begin = time.monotonic()
-    weights = fit(job, folder / "run", seed=0)
-    job.module.network.load_state_dict(weights, strict=True)
-    return job.module.network.eval().requires_grad_(False), steps, time.monotonic() - begin
+def _seventh(table: Table, prepared: Prepared, preset: str, options: dict, folder: Path) -> None:
+    clips = prepared.clips("speakers")
+    [clip] = prepared.clips("speaker held out")
+    learned = trained("renderer", preset, clips, SPEAKERS * table.left, folder, options)
+    _row(table, "renderer, six speakers", preset, learned)
+    network = load_renderer(learned.weights, preset, _device())
+    size = PRESETS["renderer"][preset].size
+    own, others = (clip_latents(network, size, seen) for seen in (clip, clips[0]))
+    truth = _truth(clip, size, len(own))
+    around = np.arange(len(own)) % len(others)
+    made, crossed = (repaint(network, clip, preset, lips) for lips in (own, others[around]))
+    _window(table, "the seventh, repainted", clip, preset, truth, made)
+    _window(table, "the seventh, its first frame held", clip, preset, truth, truth[:1].repeat(len(truth), axis=0))
+    write_sheet(table.folder, "seventh", [Repainted(clip.name, truth, made, crossed)])
 
 
-def redraw(network: torch.nn.Module, clip: Clip, preset: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The clip redrawn, its own frames (T, size, size, 3) and the painted window (T, size, size)."""
+def _talkers(table: Table, prepared: Prepared, preset: str, options: dict, folder: Path) -> None:
+    clips, size = prepared.clips("talkers"), PRESETS["renderer"][preset].size
+    renderer = trained("renderer", preset, clips, TALKERS * table.left, folder, options)
+    _row(table, "renderer, talkers", preset, renderer)
+    weights = {"renderer": renderer.weights}
+    clips = [_with_latents(clip, weights, preset, folder) for clip in clips]
+    sequence = trained("sequence", preset, clips, SEQUENCE * table.left, folder, options)
+    _row(table, "sequence generator, talkers", preset, sequence)
+    precision = "bfloat16" if _device().type == "cuda" else "float32"
+    sampling = prepared.options("diffdub") | {"batch_size": BATCH, "precision": precision, "steps": None}
+    sampler = load({**weights, "sequence": sequence.weights}, preset, sampling, _device())
+    sheet = []
+    held_out = prepared.clips("talkers held out")
+    for clip, other in zip(held_out, [*held_out[1:], held_out[0]], strict=True):
+        length = min(len(clip.points), len(other.points))
+        requests = [Request(clip, speech_of(speaker)[: 2 * length], length) for speaker in (clip, other)]
+        pictures: tuple[list, list] = [], []
+        for number, picture in sampler.sample(requests, 0):
+            pictures[number].append(picture.rgb)
+        truth = _truth(clip, size, length)
+        sheet.append(Repainted(clip.name, truth, *map(np.stack, pictures)))
+        _window(table, f"talker {clip.name}, dubbed", clip, preset, truth, sheet[-1].made)
+    write_sheet(table.folder, "talkers", sheet)
+
+
+def repaint(network: Renderer, clip: Clip, preset: str, lips: torch.Tensor) -> np.ndarray:
+    """The clip's frames (T, size, size, 3) with mouths that latents `lips` (T, latent) say."""
     chosen = PRESETS["renderer"][preset]
-    window = WINDOWS[chosen.window]
-    latents = clip_latents(network, chosen.size, clip)
-    frames, points = list(read_frames(clip["view"])), clip.points
     noise = noise_for(0, clip.name, 0, (1, 3, chosen.size, chosen.size))
+    frames, points, window = list(read_frames(clip["view"])), clip.points, WINDOWS[chosen.window]
     made = []
     for start in range(0, len(frames), BATCH):
         part = slice(start, start + BATCH)
@@ -65,58 +105,48 @@ def redraw(network: torch.nn.Module, clip: Clip, preset: str) -> tuple[np.ndarra
             frames[part],
             points[part],
             frames[:1],
-            latents[part],
+            lips[part],
             noise,
-            chosen.sampling_schedule(None),
+            chosen.sampling_schedule(),
             chosen.size,
             prediction=chosen.prediction,
             keep=window.keep,
         )
-        made.append(to_pixels(images))
-    truth = np.stack([resize_frame(frame, chosen.size) for frame in frames])
-    marks = [scale_landmarks(mark, len(frames[0]), chosen.size) for mark in points]
-    painted = np.stack([window.keep(mark, chosen.size) == 0 for mark in marks])
-    return np.concatenate(made), truth, painted
+        for frame, marks, picture in zip(frames[part], points[part], to_pixels(images), strict=True):
+            weight = window.feather(scale_landmarks(marks, len(frame), chosen.size), chosen.size)
+            # Outside the window is the network's guess of the frame: as in the sampler, the frame itself stays there.
+            made.append(paste(resize_frame(frame, chosen.size), picture, Square(0, 0, chosen.size), weight))
+    return np.stack(made)
 
 
-def decibels(pictures: np.ndarray, truth: np.ndarray, painted: np.ndarray) -> float:
-    """PSNR over the painted pixels."""
+def psnr(pictures: np.ndarray, truth: np.ndarray, painted: np.ndarray) -> float:
+    """PSNR over the painted pixels (T, size, size)."""
     error = ((pictures.astype(float) - truth) ** 2)[painted].mean()
-    return float(10 * np.log10(255**2 / error))
+    return float(10 * np.log10(255**2 / max(error, 1e-6)))
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("prepared", type=Path)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seconds", type=float, default=120)
-    parser.add_argument("--held-out", required=True)
-    parser.add_argument("--preset", default="small", choices=PRESETS["renderer"])
-    chosen = parser.parse_args()
-    chosen.out.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    names = sorted(path.stem for path in chosen.prepared.glob("*.npz"))
-    clips = [clip_of(chosen.prepared, name) for name in names if name != chosen.held_out]
-    network, steps, seconds = trained(clips, chosen.preset, chosen.seconds, chosen.out / "runs")
-    made, truth, painted = redraw(network.to(device), clip_of(chosen.prepared, chosen.held_out), chosen.preset)
-    write_video(chosen.out / "redrawn.mp4", made, crf=8)
-    write_video(chosen.out / "truth.mp4", truth, crf=8)
-    numbers = np.linspace(2, len(truth) - 3, 8).astype(int)
-    rows = [np.hstack(list(part[numbers])) for part in (truth, made)]
-    cv2.imwrite(str(chosen.out / "pictures.png"), np.vstack(rows)[..., ::-1])
-    record = {
-        "preset": chosen.preset,
-        "clips": [clip.name for clip in clips],
-        "held_out": chosen.held_out,
-        "steps": steps,
-        "seconds": seconds,
-        "psnr_redrawn": decibels(made, truth, painted),
-        "psnr_first_frame_held": decibels(truth[:1].repeat(len(truth), axis=0), truth, painted),
-    }
-    write_json(chosen.out / "faces.json", record)
-    print(record, flush=True)
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-if __name__ == "__main__":
-    main()
+def _truth(clip: Clip, size: int, length: int) -> np.ndarray:
+    return np.stack([resize_frame(frame, size) for frame in islice(read_frames(clip["view"]), length)])
+
+
+def _window(table: Table, what: str, clip: Clip, preset: str, truth: np.ndarray, made: np.ndarray) -> None:
+    """PSNR in what the renderer paints."""
+    chosen = PRESETS["renderer"][preset]
+    marks = [scale_landmarks(mark, clip.size, chosen.size) for mark in clip.points[: len(truth)]]
+    painted = np.stack([WINDOWS[chosen.window].keep(mark, chosen.size) == 0 for mark in marks])
+    table.add("d", "diffdub", what, preset, psnr(made, truth, painted), "dB in the window")
+
+
+def _with_latents(clip: Clip, weights: dict[str, Path], preset: str, folder: Path) -> Clip:
+    path = folder / f"{clip.name}.safetensors"
+    save_file(encode(weights, preset, clip, _device()), path)
+    return Clip(clip.name, {**clip.files, "latents": path})
+
+
+def _row(table: Table, what: str, preset: str, learned: Trained) -> None:
+    table.add("d", "diffdub", what, preset, learned.steps, "steps")
+    table.add("d", "diffdub", what, preset, learned.seconds, "seconds of training")

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import torch
@@ -20,8 +21,8 @@ def parity(table: Table, device: torch.device, names: str = "") -> None:
     sys.path[:0] = [str(ROOT / "tests/parity"), str(ROOT)]
     import fill
     import harness
-    from adapters import ADAPTERS
 
+    adapters = _adapters(table)
     set_tf32(False)
     built = harness.network
 
@@ -34,7 +35,7 @@ def parity(table: Table, device: torch.device, names: str = "") -> None:
     passed, failed, skipped = 0, [], []
     for found in harness.find_cases([ROOT / "tests/parity"]):
         case, inputs, expected = fill.load(found.folder)
-        if names not in found.name or found.name not in ADAPTERS or not case["tensors"]:
+        if names not in found.name or found.name not in adapters or not case["tensors"]:
             continue
         for call in found.calls:
             if not table.has_time(2):
@@ -46,7 +47,7 @@ def parity(table: Table, device: torch.device, names: str = "") -> None:
                 shapes = {name: tuple(value.shape) for name, value in wanted.items()}
                 given = {name: value.to(device) for name, value in harness._of(inputs, call).items()}
                 with torch.no_grad():
-                    actual = ADAPTERS[found.name]({**case, "shapes": shapes}, call, given)
+                    actual = adapters[found.name]({**case, "shapes": shapes}, call, given)
                 errors = [error(actual[name], value) for name, value in wanted.items() if name in actual]
             except (TypeError, RuntimeError, ValueError) as fault:
                 wants_arrays = isinstance(fault, TypeError) and "to numpy" in str(fault)
@@ -60,7 +61,22 @@ def parity(table: Table, device: torch.device, names: str = "") -> None:
             table.add("a", found.name, call, f"float32, {seconds}", worst, "largest relative error", f"{LIMIT:g}")
     table.note(f"a: {passed} calls within {LIMIT:g}; beyond it: {'; '.join(failed) or 'none'}")
     table.note(f"a: not run on the device: {'; '.join(skipped) or 'none'}")
-    table.write()
+
+
+def _adapters(table: Table) -> dict:
+    """Adapters by case, module by module: one whose packages are not installed here is said."""
+    adapters = {}
+    for file in sorted((ROOT / "tests/parity/adapters").glob("[a-z]*.py")):
+        description = spec_from_file_location(f"adapters_{file.stem}", file)
+        module = module_from_spec(description)
+        sys.modules[description.name] = module
+        try:
+            description.loader.exec_module(module)
+        except ModuleNotFoundError as fault:
+            table.note(f"a: cases of {file.name} are not run: {fault}")
+            continue
+        adapters |= module.ADAPTERS
+    return adapters
 
 
 def error(actual: object, expected: Tensor) -> float:

@@ -1,14 +1,183 @@
-"""Time, memory and arithmetic of a call: by batch, precision and memory layout; of a training step."""
+"""Part b: time, memory and arithmetic of each network's call, by batch, precision, memory layout and compilation."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.gpu.clock import PEAK, milliseconds, operations, peak_gigabytes, set_tf32, top_kernels
-from benchmarks.gpu.systems import NETWORKS, Inputs, Measured
+from benchmarks.gpu.systems import GOALS, NETWORKS, Measured
 from benchmarks.gpu.table import Table
+
+COMPILATION = 60
+"""Seconds that must be left for a network to be compiled on a GPU."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a network is called."""
+
+    batch: int
+    precision: str
+    layout: str = "contiguous"
+    compiled: bool = False
+
+    def __str__(self) -> str:
+        return f"batch {self.batch}, {self.precision}, {self.layout}" + ", compiled" * self.compiled
+
+
+Times = dict[Way, float]
+"""Milliseconds an item, by how the network is called."""
+
+
+def choices(batches: tuple[int, ...]) -> list[Way]:
+    """What is timed first: from the published way (one item in float32), one change at a time."""
+    large = batches[-2]
+    chosen = [
+        Way(1, "float32"),
+        Way(1, "tf32"),
+        Way(large, "bfloat16"),
+        Way(large, "float32"),
+        Way(large, "tf32"),
+        Way(large, "bfloat16", "channels last"),
+    ]
+    return list(dict.fromkeys(chosen + [Way(batch, "bfloat16") for batch in batches if batch != large]))
+
+
+def sampling(table: Table, device: torch.device, tiny: bool, batches: tuple[int, ...]) -> None:
+    """Every network by itself, without gradients, then compiled as far as time allows, then each system's whole flow."""
+    times: dict[Measured, Times] = {}
+    with torch.no_grad():
+        for measured in NETWORKS:
+            times[measured] = _network(table, measured, device, tiny, batches)
+        for measured in NETWORKS:
+            _compiled(table, measured, device, tiny, Way(batches[-2], "bfloat16", compiled=True), times[measured])
+    for system in dict.fromkeys(measured.system for measured in NETWORKS):
+        _flow(table, system, {measured: found for measured, found in times.items() if measured.system == system})
+
+
+def published(times: Times) -> float | None:
+    """Milliseconds of an item as published: one by one in float32. PyTorch lets convolutions run in TF32 unless a program
+    forbids it, so either may be what the authors saw; the faster counts."""
+    single = [took for way, took in times.items() if way.batch == 1 and way.precision in ("float32", "tf32")]
+    return min(single, default=None)
+
+
+def _network(table: Table, measured: Measured, device: torch.device, tiny: bool, batches: tuple[int, ...]) -> Times:
+    network = prepared(measured, device, tiny)
+    single = measured.inputs(1, device, tiny)
+    count = operations(lambda: measured.call(network, *single))
+    table.add("b", measured.system, measured.network, "one call", count / 1e9, "GFLOP")
+    times: Times = {}
+    for way in choices(batches):
+        _time(table, measured, network, way, device, tiny, count, times)
+    _profile_where_short(table, measured, network, times, device, tiny)
+    return times
+
+
+def _compiled(table: Table, measured: Measured, device: torch.device, tiny: bool, way: Way, times: Times) -> None:
+    subject = f"b: {measured.system} {measured.network} {way}"
+    if not table.has_time(2 if tiny else COMPILATION):
+        table.note(f"{subject}: no time left")
+        return
+    try:
+        _time(table, measured, prepared(measured, device, tiny), way, device, tiny, None, times)
+    except Exception as fault:  # a compiler can fail in any way; the table goes on without it
+        table.note(f"{subject}: {type(fault).__name__}: {(str(fault).splitlines() or [''])[0][:120]}")
+    finally:
+        torch.compiler.reset()
+
+
+def _time(
+    table: Table,
+    measured: Measured,
+    network: nn.Module,
+    way: Way,
+    device: torch.device,
+    tiny: bool,
+    count: float | None,
+    times: Times,
+) -> None:
+    """One way's rows, and its time into `times`; a note where there is no time or memory."""
+    subject = (measured.system, measured.network, str(way))
+    if not table.has_time(0.5 if tiny else 5):
+        table.note(f"b: {' '.join(subject)}: no time left")
+        return
+    try:
+        used, took = speed(measured, network, way, device, tiny)
+    except torch.cuda.OutOfMemoryError:
+        torch.cuda.empty_cache()
+        table.note(f"b: {' '.join(subject)}: out of memory")
+        return
+    times[way] = took / way.batch
+    table.add("b", *subject, took, "ms a call")
+    table.add("b", *subject, used, "GB at most")
+    if count is not None:
+        table.add("b", *subject, 100 * way.batch * count / (took / 1000) / PEAK[way.precision], "% of an H100's peak")
+    rate = 1000 / (times[way] * measured.calls)
+    goal = GOALS[measured.system] if measured.main else ""
+    first = published(times)
+    table.add("b", *subject, rate, "frames a second, this network alone", goal, first and first / times[way])
+
+
+def _flow(table: Table, system: str, times: dict[Measured, Times]) -> None:
+    """A frame's time over all networks of a system, by the calls that each takes: as published, exact, and fastest."""
+    kinds: dict[str, Callable[[Times], float | None]] = {
+        "published flow: batch 1, float32": published,
+        "exact path: best batch, float32": lambda found: _least(found, ("float32",)),
+        "fastest path": lambda found: _least(found, ("float32", "tf32", "bfloat16")),
+    }
+    took = {}
+    for name, choose in kinds.items():
+        parts = [(measured.calls, choose(found)) for measured, found in times.items()]
+        if any(part is None for _, part in parts):
+            table.note(f"b: {system}, {name}: a network was not timed")
+            return
+        took[name] = sum(calls * part for calls, part in parts)
+    first = next(iter(took.values()))
+    for name, milliseconds_a_frame in took.items():
+        table.add("b", system, "all networks", name, milliseconds_a_frame, "ms a frame")
+        times_published = first / milliseconds_a_frame
+        rate = 1000 / milliseconds_a_frame
+        table.add("b", system, "all networks", name, rate, "frames a second", GOALS[system], times_published)
+
+
+def _least(times: Times, precisions: tuple[str, ...]) -> float | None:
+    return min((took for way, took in times.items() if way.precision in precisions), default=None)
+
+
+def _profile_where_short(
+    table: Table, measured: Measured, network: nn.Module, times: Times, device: torch.device, tiny: bool
+) -> None:
+    """Where the time goes in the fastest way, if it falls short of the goal."""
+    if not times or not measured.main or 1000 / (min(times.values()) * measured.calls) >= float(GOALS[measured.system]):
+        return
+    way = min(times, key=times.get)
+    subject = f"b: {measured.system} {measured.network} {way}: kernels"
+    if not table.has_time(1 if tiny else 10):
+        table.note(f"{subject}: no time left")
+        return
+    inputs = laid_out(measured, network, way, device, tiny)
+    with arithmetic(way.precision, device):
+        kernels = top_kernels(lambda: measured.call(network, *inputs))
+    table.note(f"{subject}\n\n```\n{kernels}\n```")
+
+
+def speed(measured: Measured, network: nn.Module, way: Way, device: torch.device, tiny: bool) -> tuple[float, float]:
+    """GB, ms a call."""
+    inputs = laid_out(measured, network, way, device, tiny)
+
+    def call(*inputs: Tensor) -> Tensor:
+        return measured.call(network, *inputs)
+
+    if way.compiled:
+        call = torch.compile(call, backend="eager" if tiny else "inductor")
+    with arithmetic(way.precision, device):
+        used = peak_gigabytes(lambda: call(*inputs), device)
+        took = milliseconds(lambda: call(*inputs), device, seconds=0.1 if tiny else 0.5)
+    return used, took
 
 
 def arithmetic(precision: str, device: torch.device) -> AbstractContextManager:
@@ -17,142 +186,17 @@ def arithmetic(precision: str, device: torch.device) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
 
-def sampling(table: Table, device: torch.device, tiny: bool, batches: tuple[int, ...]) -> None:
-    """Part b (and c, frames a second by clips side by side): every network by itself, without gradients."""
-    for measured in NETWORKS:
-        with torch.no_grad():
-            _sampling(table, measured, device, tiny, batches)
-        table.write()
-
-
-def _sampling(table: Table, measured: Measured, device: torch.device, tiny: bool, batches: tuple[int, ...]) -> None:
-    network = prepared(measured, device, tiny)
-    single = measured.inputs(1, device, tiny)
-    count = operations(lambda: measured.call(network, *single))
-    table.add("b", measured.system, measured.network, "one call", count / 1e9, "GFLOP")
-    best, best_settings, single_rates = 0.0, None, []
-    for batch, precision, layout in choices(batches):
-        settings = f"batch {batch}, {precision}, {layout}"
-        if not table.has_time(5):
-            table.note(f"b: {measured.system} {measured.network} {settings}: no time left")
-            continue
-        try:
-            rate, used, took = speed(measured, network, batch, precision, layout, device, tiny)
-        except torch.cuda.OutOfMemoryError:
-            torch.cuda.empty_cache()
-            table.note(f"b: {measured.system} {measured.network} {settings}: out of memory")
-            continue
-        share = batch * count / (took / 1000) / PEAK[precision]
-        table.add("b", measured.system, measured.network, settings, took, "ms a call")
-        table.add("b", measured.system, measured.network, settings, used, "GB at most")
-        table.add("b", measured.system, measured.network, settings, 100 * share, "% of an H100's peak")
-        goal = f"{measured.goal:g}" if measured.goal else ""
-        what = f"frames a second ({measured.conditions or 'one call'})"
-        table.add("b", measured.system, measured.network, settings, rate, what, goal)
-        if batch == 1 and precision != "bfloat16":
-            single_rates.append(rate)
-        if rate > best:
-            best, best_settings = rate, (batch, precision, layout)
-    if single_rates:
-        # PyTorch lets convolutions run in TF32 unless a program forbids it, so either may be what the authors saw.
-        what = "times as fast as the faster of batch 1 in float32 and in TF32"
-        table.add("b", measured.system, measured.network, "the best", best / max(single_rates), what)
-    if best_settings and measured.goal and best < measured.goal:
-        _profile(table, measured, network, best_settings, device, tiny)
-
-
-def _profile(
-    table: Table,
-    measured: Measured,
-    network: nn.Module,
-    best_settings: tuple[int, str, str],
-    device: torch.device,
-    tiny: bool,
-) -> None:
-    """Where the time goes in the fastest settings, which fall short of the goal."""
-    batch, precision, layout = best_settings
-    subject = f"b: {measured.system} {measured.network} batch {batch}, {precision}, {layout}: kernels"
-    if not table.has_time(10):
-        table.note(f"{subject}: no time left")
-        return
-    inputs = laid_out(measured, network, batch, layout, device, tiny)
-    with arithmetic(precision, device):
-        kernels = top_kernels(lambda: measured.call(network, *inputs))
-    table.note(f"{subject}\n\n```\n{kernels}\n```")
-
-
-def choices(batches: tuple[int, ...]) -> list[tuple[int, str, str]]:
-    """Batch, precision and layout of what is timed: from the published way (one item in float32), one change at a time."""
-    large = batches[-2]
-    chosen = [
-        (1, "float32", "contiguous"),
-        (1, "tf32", "contiguous"),
-        (large, "bfloat16", "contiguous"),
-        (large, "float32", "contiguous"),
-        (large, "tf32", "contiguous"),
-        (large, "bfloat16", "channels last"),
-    ]
-    others = [(batch, "bfloat16", "contiguous") for batch in batches if batch != large]
-    return list(dict.fromkeys(chosen + others))
-
-
-def speed(
-    measured: Measured, network: nn.Module, batch: int, precision: str, layout: str, device: torch.device, tiny: bool
-) -> tuple[float, float, float]:
-    """Frames a second, GB, ms a call."""
-    inputs = laid_out(measured, network, batch, layout, device, tiny)
-    with arithmetic(precision, device):
-        used = peak_gigabytes(lambda: measured.call(network, *inputs), device)
-        took = milliseconds(lambda: measured.call(network, *inputs), device, seconds=0.5)
-    return batch / (took / 1000) / measured.calls, used, took
-
-
-def laid_out(
-    measured: Measured, network: nn.Module, batch: int, layout: str, device: torch.device, tiny: bool
-) -> list[Tensor]:
+def laid_out(measured: Measured, network: nn.Module, way: Way, device: torch.device, tiny: bool) -> list[Tensor]:
     """The inputs in a memory layout, which the network's weights get as well."""
-    form = torch.channels_last if layout == "channels last" else torch.contiguous_format
+    form = torch.channels_last if way.layout == "channels last" else torch.contiguous_format
     network.to(memory_format=form)
-    inputs = measured.inputs(batch, device, tiny)
+    inputs = measured.inputs(way.batch, device, tiny)
     return [value.contiguous(memory_format=form) if value.ndim == 4 else value for value in inputs]
-
-
-def training(table: Table, device: torch.device, tiny: bool, batches: tuple[int, ...]) -> None:
-    """Part e: steps of AdamW a second on a squared error, and memory, by batches of two items or more."""
-    for measured in NETWORKS:
-        network = prepared(measured, device, tiny).requires_grad_(True).train()
-        optimiser = torch.optim.AdamW(network.parameters(), lr=1e-6)
-        for batch in batches[1:]:
-            for precision in ("float32", "bfloat16"):
-                settings = f"batch {batch}, {precision}"
-                if not table.has_time(6):
-                    table.note(f"e: {measured.system} {measured.network} {settings}: no time left")
-                    continue
-                step = partial(_step, measured, network, optimiser, measured.inputs(batch, device, tiny), precision)
-                try:
-                    used = peak_gigabytes(step, device)
-                    took = milliseconds(step, device, seconds=1.0)
-                except torch.cuda.OutOfMemoryError:
-                    optimiser.zero_grad(set_to_none=True)
-                    torch.cuda.empty_cache()
-                    table.note(f"e: {measured.system} {measured.network} {settings}: out of memory")
-                    continue
-                table.add("e", measured.system, measured.network, settings, 1000 / took, "training steps a second")
-                table.add("e", measured.system, measured.network, settings, used, "GB at most")
-        table.write()
-
-
-def _step(
-    measured: Measured, network: nn.Module, optimiser: torch.optim.Optimizer, inputs: Inputs, precision: str
-) -> None:
-    with arithmetic(precision, inputs[0].device):
-        loss = measured.call(network, *inputs).float().square().mean()
-    loss.backward()
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
 
 
 def prepared(measured: Measured, device: torch.device, tiny: bool) -> nn.Module:
     """The network with random weights on the device, ready to sample."""
     torch.manual_seed(0)
-    return measured.build(tiny).to(device).eval().requires_grad_(False)
+    with device:
+        network = measured.build(tiny)
+    return network.to(device).eval().requires_grad_(False)

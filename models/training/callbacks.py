@@ -1,5 +1,6 @@
 """What happens around a run's steps: seeds, the running average, the checkpoint, the end, and lines of progress."""
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -85,7 +86,8 @@ class KeepLast(Checkpoint):
         if not self.steps.between(trainer):
             return
         begin = time.monotonic()
-        due = self.steps.finished(trainer) or begin - self.saved >= self.pause
+        # Lightning runs the callbacks that write checkpoints last, so `should_stop` is what `StopAtEnd` says of this step.
+        due = trainer.should_stop or begin - self.saved >= self.pause
         if trainer.strategy.broadcast(due):  # one process's clock decides for all
             trainer.save_checkpoint(self.path)
             self.saved = time.monotonic()
@@ -96,16 +98,18 @@ class KeepLast(Checkpoint):
 
 
 class StopAtEnd(Callback):
-    """Ends the run after its steps; a run that goes on from its own end stops before it begins."""
+    """Ends the run after its steps, or after the step in which its seconds are over; a run that goes on from its own end
+    stops before it begins."""
 
-    def __init__(self, steps: Steps) -> None:
-        self.steps = steps
+    def __init__(self, steps: Steps, seconds: float | None = None) -> None:
+        self.steps, self.end = steps, math.inf if seconds is None else time.monotonic() + seconds
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         trainer.should_stop = self.steps.finished(trainer)
 
     def on_train_batch_end(self, trainer: lightning.Trainer, module, outputs, batch, batch_idx: int) -> None:
-        trainer.should_stop = self.steps.finished(trainer)
+        late = time.monotonic() >= self.end and self.steps.between(trainer)
+        trainer.should_stop = self.steps.finished(trainer) or late
 
 
 class AtomicCheckpoints(TorchCheckpointIO):

@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 import sys
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +18,7 @@ import lightning.pytorch as lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import TQDMProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -37,10 +38,12 @@ def fit(
     strategy: str = "auto",
     workers: int = 0,
     pause: float = 20.0,
+    seconds: float | None = None,
 ) -> dict[str, torch.Tensor]:
     """Train a task and return the weights of its network (CPU tensors, names without a prefix), averaged where it says so.
 
-    `folder` keeps `last.ckpt` (written every `pause` seconds or more, and at the end), CSV and TensorBoard logs. Run
+    `folder` keeps `last.ckpt` (written every `pause` seconds or more, and at the end), CSV and, where it is installed,
+    TensorBoard logs. A run of one process also ends, whatever its steps, when `seconds` from its beginning are over. Run
     again with the same settings and data, the training goes on from `last.ckpt`; with others it starts afresh.
     `workers` processes prepare batches; `devices`, `accelerator` and `strategy` are Lightning's.
     """
@@ -59,9 +62,9 @@ def fit(
             precision=task.precision,
             **_optimisation(task, devices, strategy),
             # Validation during training (held-out clips at fixed noise) will be one more callback here.
-            callbacks=[*_callbacks(task, last, seed, pause), *bar],
+            callbacks=[*_callbacks(task, last, seed, pause, seconds), *bar],
             plugins=[AtomicCheckpoints()],
-            logger=[CSVLogger(folder, name="csv"), TensorBoardLogger(folder, name="tensorboard")],
+            logger=_loggers(folder),
             log_every_n_steps=10,
             enable_progress_bar=bool(bar),
             enable_model_summary=False,
@@ -87,7 +90,12 @@ def _optimisation(task: Task, devices: int, strategy: str) -> dict:
     return {"strategy": strategy}
 
 
-def _callbacks(task: Task, last: Path, seed: int, pause: float) -> list[lightning.Callback]:
+def _loggers(folder: Path) -> list[Logger]:
+    logs = [CSVLogger(folder, name="csv")]
+    return [*logs, TensorBoardLogger(folder, name="tensorboard")] if find_spec("tensorboard") else logs
+
+
+def _callbacks(task: Task, last: Path, seed: int, pause: float, seconds: float | None) -> list[lightning.Callback]:
     steps = Steps(task.steps, task.accumulate)
     adversarial = isinstance(task.module, AdversarialTraining)
     counts = task.module.generator_learns if adversarial else lambda step: True
@@ -95,7 +103,7 @@ def _callbacks(task: Task, last: Path, seed: int, pause: float) -> list[lightnin
         SeededBatches(seed),
         Average(task.ema_decay, task.ema_warmup, steps, task.averaged, counts),
         KeepLast(last, pause, steps),
-        StopAtEnd(steps),
+        StopAtEnd(steps, seconds),
         ProgressLines(steps),
     ]
 

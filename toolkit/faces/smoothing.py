@@ -3,7 +3,6 @@
 from itertools import pairwise
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from toolkit.faces.geometry import inter_ocular
 
@@ -18,6 +17,8 @@ def smooth(points: np.ndarray, sigma_frames: float, ok: np.ndarray) -> np.ndarra
     """
     if sigma_frames <= 0:
         return points
+    from scipy.ndimage import gaussian_filter1d
+
     smoothed = points.astype(np.float64)
     for run in runs(points, np.asarray(ok, dtype=bool)):
         smoothed[run] = gaussian_filter1d(smoothed[run], sigma_frames, axis=0, mode="nearest")

@@ -10,8 +10,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from toolkit.errors import InputError
+from toolkit.media.colour import to_rgb
 from toolkit.media.container import opened
-from toolkit.media.frames import to_rgb
 from toolkit.media.pictures import read_picture
 from toolkit.media.probe import Media, video_stream
 from toolkit.timing import FPS

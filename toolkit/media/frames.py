@@ -1,41 +1,23 @@
 """Frames of a video as arrays: in order, or in any order, never all at once.
 
-Frame i of the workflow's files stands i/25 s after the first, so that a frame's number follows from its time stamp.
+Frame i of the workflow's files stands i/25 s after the first, so that a frame's number follows from its time stamp. A
+stack (`toolkit.media.stack`) is read as a video is.
 """
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-from av.video.reformatter import Colorspace, Interpolation
-from av.video.stream import VideoStream
 
 from toolkit.errors import InputError
-from toolkit.media.container import CONVERT, opened
 from toolkit.media.pictures import is_picture, read_picture
-from toolkit.media.probe import video_stream
+from toolkit.media.stack import Stack, is_stack
 
-EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-"""Rounded, not truncated: the quick conversion darkens a picture by a step or two each time it is read."""
-
-_UNSPECIFIED = 2  # AVCOL_SPC_UNSPECIFIED
-_HIGHEST_SD = 576  # lines; untagged videos are BT.601 up to here and BT.709 above, as players take them
-
-
-def untagged_matrix(height: int) -> Colorspace:
-    """The colour matrix of a video of so many lines that does not name its own."""
-    return Colorspace.ITU601 if height <= _HIGHEST_SD else Colorspace.ITU709
-
-
-def to_rgb(frame: av.VideoFrame) -> np.ndarray:
-    """A decoded picture as (H, W, 3) uint8 RGB, upright."""
-    # One thread: a picture's converter lives as long as the picture, and its threads would not survive a fork.
-    tagged = frame.colorspace != _UNSPECIFIED
-    matrix = frame.colorspace if tagged else untagged_matrix(frame.height)
-    rgb = frame.to_ndarray(format="rgb24", src_colorspace=matrix, interpolation=EXACT, threads=1)
-    return np.ascontiguousarray(np.rot90(rgb, frame.rotation // 90)) if frame.rotation else rgb
+if TYPE_CHECKING:  # PyAV is imported where a video is opened: a machine that reads stacks alone may lack it
+    import av
+    from av.video.stream import VideoStream
 
 
 def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
@@ -43,9 +25,15 @@ def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> It
 
     Any video is read whole; a `start` other than 0 asks for one of the workflow's own, where frames have numbers.
     """
+    if is_stack(path):
+        yield from Stack(path).frames(start, stop)
+        return
     if is_picture(path):
         yield from [read_picture(path)][start:stop]
         return
+    from toolkit.media.colour import to_rgb
+    from toolkit.media.container import opened
+
     with opened(path) as container:
         video = _video(container, path)
         video.thread_type = "AUTO"
@@ -72,15 +60,22 @@ class FrameReader:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._stack = Stack(path) if is_stack(path) else None
         self._close()
 
     def __len__(self) -> int:
+        if self._stack is not None:
+            return len(self._stack)
         return self._stream().frames
 
     def __getitem__(self, number: int) -> np.ndarray:
         """Frame `number` (from 0): (H, W, 3) uint8 RGB."""
         if not 0 <= number < len(self):
             raise IndexError(f"frame {number} of {self.path}, which has {len(self)}")
+        if self._stack is not None:
+            return self._stack[number]
+        from toolkit.media.colour import to_rgb
+
         if number not in self._held:
             self._decode_to(number)
         return to_rgb(self._held[number])
@@ -103,7 +98,9 @@ class FrameReader:
         self._process, self._opening, self._video, self._decoder = None, None, None, None
         self._held: dict[int, av.VideoFrame] = {}
 
-    def _stream(self) -> VideoStream:
+    def _stream(self) -> "VideoStream":
+        from toolkit.media.container import opened
+
         if self._process != os.getpid():  # a forked process must not share its parent's file position
             self._close()
             self._opening = opened(self.path)
@@ -134,17 +131,20 @@ class FrameReader:
 _REACH = 25  # frames: up to here decoding on is cheaper than seeking
 
 
-def _video(container: av.container.InputContainer, path: str | Path) -> VideoStream:
+def _video(container: "av.container.InputContainer", path: str | Path) -> "VideoStream":
+    from toolkit.media.container import CONVERT
+    from toolkit.media.probe import video_stream
+
     video = video_stream(container)
     if video is None:
         raise InputError(path, "it has no video track", CONVERT)
     return video
 
 
-def _seek(video: VideoStream, number: int) -> None:
+def _seek(video: "VideoStream", number: int) -> None:
     """Go to the last key frame that is not after frame `number`."""
     video.container.seek((video.start_time or 0) + round(number / video.average_rate / video.time_base), stream=video)
 
 
-def _number(video: VideoStream, frame: av.VideoFrame) -> int:
+def _number(video: "VideoStream", frame: "av.VideoFrame") -> int:
     return round((frame.pts - (video.start_time or 0)) * video.time_base * video.average_rate)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from toolkit.errors import InputError
 from toolkit.files import whole
+from toolkit.media.colour import untagged_matrix
 from toolkit.media.container import opened
 from toolkit.media.ffmpeg import run, source, target
-from toolkit.media.frames import untagged_matrix
 from toolkit.media.pictures import read_picture
 from toolkit.media.probe import Media, probe, video_stream
 from toolkit.media.writer import KEY_INTERVAL, write_video

@@ -10,7 +10,7 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from toolkit.files import whole
-from toolkit.media.frames import EXACT
+from toolkit.media.colour import EXACT
 from toolkit.timing import FPS
 
 KEY_INTERVAL = FPS  # frames between key frames: what a reader going backwards must decode, and hold, at once

@@ -138,6 +138,15 @@ def test_accumulated_batches_are_one_larger_batch(tmp_path):
     torch.testing.assert_close(once["weight"], twice["weight"])
 
 
+def test_a_run_ends_when_its_seconds_are_over(tmp_path):
+    begin = time.monotonic()
+    job = task(steps=10**6, pause=0.02)
+    run(tmp_path, job, seconds=1)
+    assert time.monotonic() - begin < 10
+    done = torch.load(tmp_path / "last.ckpt", weights_only=True)["steps"]
+    assert 1 <= done == len(job.module.history) - 1 <= 50
+
+
 def test_a_finished_run_is_only_read(tmp_path):
     first = run(tmp_path, task())
     stamp = (tmp_path / "last.ckpt").stat().st_mtime_ns

@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from harness import by_call, network, number
 from torch import Tensor
-from transformers import HubertConfig, HubertModel
 
 from models.diffdub import window
 from models.diffdub.losses import renderer_loss, sequence_loss
@@ -13,7 +12,6 @@ from models.diffdub.rendering import lip_latents, lip_pictures, render, to_pixel
 from models.diffdub.sequence import SequenceGenerator
 from models.diffusion import Denoiser, Known, ddim, linear_schedule, spaced
 from models.pictures import to_tensor
-from models.speech.encoders import end_padded, hidden_states, normalisation, normalised
 
 Tensors = dict[str, Tensor]
 SCHEDULE = linear_schedule()
@@ -104,6 +102,10 @@ def cross_attention(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def hubert_features(case: dict, call: str, inputs: Tensors) -> Tensors:
+    from transformers import HubertConfig, HubertModel  # the other cases run without
+
+    from models.speech.encoders import end_padded, hidden_states, normalisation, normalised
+
     encoder = network(case, lambda: HubertModel(HubertConfig(**case["config"])))
     waveform = inputs["waveform"].numpy()
     heard = normalised(waveform, *normalisation(waveform))

@@ -7,8 +7,6 @@ import torch
 from harness import by_call, network
 from torch import Tensor
 
-from metrics import lse, syncnet_tracks
-from metrics.frechet import Moments, frechet_distance
 from models.perception import i3d, inception, lpips, s3fd, syncnet
 
 Tensors = dict[str, Tensor]
@@ -25,6 +23,8 @@ def audio(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def mfcc(case: dict, call: str, inputs: Tensors) -> Tensors:
+    from metrics import lse
+
     samples = inputs["samples"].numpy()
     count = len(samples) // 640 - 5
     windows = np.concatenate(list(lse.speech_windows(samples, count)))
@@ -36,11 +36,15 @@ def mfcc(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def sync_score(case: dict, call: str, inputs: Tensors) -> Tensors:
+    from metrics import lse
+
     found = lse.sync_score(inputs["video_embeddings"].numpy(), inputs["audio_embeddings"].numpy())
     return {name: torch.as_tensor(value) for name, value in found._asdict().items()}
 
 
 def clip(case: dict, call: str, inputs: Tensors) -> Tensors:
+    from metrics import lse
+
     built, samples = network(case, syncnet.SyncNet), inputs["samples"].numpy()
     times = case["config"]["enlarge"]
     enlarged = np.kron(inputs["small_frames"].numpy(), np.ones((1, times, times, 1), np.uint8))
@@ -59,6 +63,8 @@ def clip(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def crop(case: dict, call: str, inputs: Tensors) -> Tensors:
+    from metrics import syncnet_tracks
+
     smoothed = syncnet_tracks.smoothed(inputs["boxes"].numpy())
     crops = [
         syncnet_tracks.face_crop(frame, *smoothed[place])
@@ -113,6 +119,8 @@ def lpips_terms(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def distance(case: dict, call: str, inputs: Tensors) -> Tensors:
+    from metrics.frechet import Moments, frechet_distance
+
     sides = Moments(), Moments()
     for side, name in zip(sides, "ab", strict=True):
         side.update(inputs[name].numpy())

@@ -108,10 +108,10 @@ def test_colours_survive_writing_and_reading(tmp_path, crf):
 def test_colours_survive_resampling_from_any_matrix(tmp_path, height, matrix):
     from av.video.reformatter import Colorspace
 
-    import toolkit.media.frames as frames
+    from toolkit.media.colour import untagged_matrix
 
     picture = patches(height)
-    codes = {"bt470bg": Colorspace.ITU601, "bt709": Colorspace.ITU709, None: frames.untagged_matrix(height)}
+    codes = {"bt470bg": Colorspace.ITU601, "bt709": Colorspace.ITU709, None: untagged_matrix(height)}
     source = tmp_path / "source.mp4"
     make_tagged(source, picture, codes[matrix], tagged=matrix is not None)
     assert np.abs(patch_colours(next(read_frames(source))) - COLOURS).max() <= 3

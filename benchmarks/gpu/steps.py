@@ -1,0 +1,103 @@
+"""Part e: training steps a second and memory of every stage at published size, through the stage's own task and Lightning.
+
+One batch, with real pictures, is repeated: what is timed is the step on the device (loss, backward, clipping, optimiser, in
+the recipe's precision), without the loader, which runs in other processes, and without the running average.
+"""
+
+import logging
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import lightning.pytorch as lightning
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from benchmarks.gpu.clock import synchronise
+from benchmarks.gpu.prepared import Prepared, published_clip
+from benchmarks.gpu.samplers import LATENT, SPEECH, TINY_SPEECH
+from benchmarks.gpu.table import Table
+from models.registry import get_system
+from models.training import Task
+
+FRAMES = 325  # what an item of DiffDub's second stage needs: 250 and, behind them, 75
+WARM_UP = 2
+LARGEST = 1024  # where the search ends on any card
+
+
+class Clock(lightning.Callback):
+    """When each step ended, the device waited for."""
+
+    def __init__(self) -> None:
+        self.ends: list[float] = []
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: object) -> None:
+        synchronise(trainer.strategy.root_device)
+        self.ends.append(time.perf_counter())
+
+
+def training(table: Table, prepared: Prepared, device: torch.device, tiny: bool) -> None:
+    """Every stage of both systems: the published batch, then larger ones, doubled until memory or time is over."""
+    preset = "debug" if tiny else "published"
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for system, speech in (TINY_SPEECH if tiny else SPEECH).items():
+        for stage in get_system(system).stages:
+            with TemporaryDirectory() as folder:
+                clips = _clips(prepared, Path(folder), stage, speech)
+                task = get_system(system).part("training").task(stage, preset, {}, clips)
+                _stage(table, f"{system} {stage}".split(" "), task, device, tiny)
+
+
+def _clips(prepared: Prepared, folder: Path, stage: str, speech: tuple[int, ...]) -> list:
+    real = prepared.clips("speakers")[0]
+    frames = FRAMES if stage == "sequence" else len(real.points)
+    return [published_clip(real, folder, "clip", frames, speech, LATENT)]
+
+
+def _stage(table: Table, subject: list[str], task: Task, device: torch.device, tiny: bool) -> None:
+    """The published batch, halved while it does not fit, else doubled as long as it fits; the last is the largest."""
+    batch, largest = (2, 4) if tiny else (task.batch_size, LARGEST)
+    fits = _fits(table, subject, task, batch, device)
+    factor = 2 if fits else 0.5
+    while fits is not None and 1 <= batch * factor <= largest:
+        batch = int(batch * factor)
+        before, fits = fits, _fits(table, subject, task, batch, device)
+        if fits is not before:
+            return
+
+
+def _fits(table: Table, subject: list[str], task: Task, batch: int, device: torch.device) -> bool | None:
+    """Whether the step fits at this batch, None where there is no time; rows where it does, a note where not."""
+    settings = f"batch {batch}, {task.precision}" + " (as published)" * (batch == task.batch_size)
+    if not table.has_time(8 if device.type == "cuda" else 1):
+        table.note(f"e: {' '.join(subject)} {settings}: no time left")
+        return None
+    try:
+        seconds, used = step(task, batch, device)
+    except torch.cuda.OutOfMemoryError:
+        table.note(f"e: {' '.join(subject)} {settings}: out of memory")
+        return False
+    table.add("e", *subject, settings, 1 / seconds, "training steps a second")
+    table.add("e", *subject, settings, used, "GB at most")
+    return True
+
+
+def step(task: Task, batch: int, device: torch.device, steps: int = 3) -> tuple[float, float]:
+    """Seconds of a training step at a batch, and GB at most."""
+    clock, gpu = Clock(), device.type == "cuda"
+    if gpu:
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    trainer = lightning.Trainer(
+        accelerator="gpu" if gpu else "cpu",
+        devices=1,
+        max_steps=WARM_UP + steps,
+        precision=task.precision,
+        gradient_clip_val=task.gradient_clip,
+        callbacks=[clock],
+        barebones=True,
+    )
+    same = {name: value.to(device) for name, value in task.data.batch(np.random.default_rng(0), batch).items()}
+    trainer.fit(task.module, DataLoader([same] * (WARM_UP + steps), batch_size=None))
+    return (clock.ends[-1] - clock.ends[-1 - steps]) / steps, torch.cuda.max_memory_allocated() / 2**30 if gpu else 0.0
