@@ -103,8 +103,8 @@ class Denoiser:
 
     `network(x, t)` takes the running image (n, c, ...) and the original step indices t (n,) int64. `base` is the picture
     that "residual_start" adds to; `limit` clips the clean image to [-limit, limit], None leaves it (latents). Clipping
-    moves the clean image: `recompute_noise` says whether the noise is that which leads from the clipped one to x
-    (published by DiffDub and AToM), or stays as the network has it (MToV).
+    moves the clean image: `recompute_noise` says whether the noise is that which leads from the clipped one to x, or stays
+    as the network has it; systems have published either.
     """
 
     network: Callable[[Tensor, Tensor], Tensor]

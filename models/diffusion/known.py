@@ -10,8 +10,8 @@ from models.diffusion.schedule import Schedule
 
 
 class Known(NamedTuple):
-    """Where `keep` (n, 1 or c, h, w) is 1, `image` (n, c, h, w) is mixed in before each call: clean (DiffDub), or noised as
-    far as the running image, by `noise(position)` (n, c, h, w) (DiffTalk)."""
+    """Where `keep` (n, 1 or c, h, w) is 1, `image` (n, c, h, w) is mixed in before each call: clean, or noised as far as the
+    running image is, by `noise(position)` (n, c, h, w)."""
 
     image: Tensor
     keep: Tensor

@@ -155,8 +155,8 @@ def strided(schedule: Schedule, stride: int, offset: int = 0) -> Schedule:
 
 
 def truncated(schedule: Schedule, count: int) -> Schedule:
-    """`count` positions that end at the last one, each the whole number below an even spread (EDGE's rule, published by
-    MoDiTalker): the same as `trailing` where the count divides the schedule."""
+    """`count` positions that end at the last one, each the whole number below an even spread (EDGE's rule):
+    the same as `trailing` where the count divides the schedule."""
     total = len(schedule)
     if not 1 <= count <= total:
         raise InputError(f"{count} sampling steps", f"the schedule has {total}", f"choose 1 to {total}")
