@@ -39,7 +39,7 @@ def ancestral(
     eta: float = 0.0,
     step_noise: StepNoise | None = None,
 ) -> Iterator[Tensor]:
-    """DDPM: each step adds noise of the estimate's variance, but for the last, at position 0. It has no `eta`."""
+    """DDPM: each step adds noise of the estimate's variance, but for one that ends at the clean image. It has no `eta`."""
     if eta or step_noise is None:
         raise ValueError("ancestral sampling needs step noise, and has no eta")
     for position in reversed(range(len(schedule))):
@@ -47,6 +47,6 @@ def ancestral(
             x = known.mix(x, schedule, position)
         positions = torch.full((len(x),), position, device=x.device)
         x, log_variance = reverse(schedule, denoiser(x, schedule, position), x, positions)
-        if position > 0:
+        if schedule.posterior_variance[position] > 0:
             x = x + (log_variance / 2).exp() * step_noise(position)
         yield x

@@ -19,8 +19,8 @@ class Schedule:
     """The steps of a diffusion in rising order.
 
     `betas` (S,) float64; `steps` (S,) int64: the index that the network gets at each position. In a whole schedule they
-    are 0..S-1; in a spaced one the indices that were kept. `last_alpha_bar` is alpha-bar where DDIM's last step ends: 1,
-    the clean image, but for schedules that leave out the first index.
+    are 0..S-1; in a spaced one the indices that were kept. `last_alpha_bar` is alpha-bar where a sampler's last step ends,
+    and what the first beta is counted from: 1, the clean image, but for schedules that leave out the first index.
     """
 
     betas: Tensor
@@ -33,7 +33,7 @@ class Schedule:
     @cached_property
     def alphas_cumprod(self) -> Tensor:
         """alpha-bar, (S,) float64."""
-        return torch.cumprod(1 - self.betas, dim=0)
+        return self.last_alpha_bar * torch.cumprod(1 - self.betas, dim=0)
 
     @cached_property
     def alphas_cumprod_prev(self) -> Tensor:
@@ -53,13 +53,15 @@ class Schedule:
 
     @cached_property
     def posterior_variance(self) -> Tensor:
-        """beta-tilde, the variance of x_{t-1} given x_t and x_0 (Ho et al. 2020, equation 7); 0 at the first position."""
+        """beta-tilde, the variance of x_{t-1} given x_t and x_0 (Ho et al. 2020, equation 7); 0 where the clean image follows."""
         return self.betas * (1 - self.alphas_cumprod_prev) / (1 - self.alphas_cumprod)
 
     @cached_property
     def posterior_log_variance(self) -> Tensor:
-        """log beta-tilde, the first entry replaced by the second, since the logarithm of 0 is no number."""
+        """log beta-tilde; a first entry of 0 is replaced by the second, since the logarithm of 0 is no number."""
         variance = self.posterior_variance
+        if variance[0] > 0:
+            return variance.log()
         return torch.cat([variance[1:2], variance[1:]]).log() if len(variance) > 1 else self.betas.log()
 
     @cached_property
@@ -69,13 +71,12 @@ class Schedule:
 
     @cached_property
     def posterior_current(self) -> Tensor:
-        """The factor of x_t in that mean; 0 at the first position."""
+        """The factor of x_t in that mean; 0 where the clean image follows."""
         return (1 - self.alphas_cumprod_prev) * (1 - self.betas).sqrt() / (1 - self.alphas_cumprod)
 
     def sigma(self, eta: float) -> Tensor:
         """The deviation of DDIM's step noise (Song et al. 2021, equation 16), (S,) float64."""
-        before, now = self.alphas_cumprod_prev, self.alphas_cumprod
-        return eta * ((1 - before) / (1 - now) * (1 - now / before)).sqrt()
+        return eta * self.posterior_variance.sqrt()
 
     def head(self, count: int) -> "Schedule":
         """The first `count` positions: what is left of a sampling that starts from an image noised that far."""
@@ -150,17 +151,17 @@ def strided(schedule: Schedule, stride: int, offset: int = 0) -> Schedule:
             f"ends at {int(positions[-1])}, beyond the schedule's {len(schedule)} steps",
             "choose another number of steps",
         )
-    last = float(schedule.alphas_cumprod[offset - 1]) if offset else 1.0
+    last = float(schedule.alphas_cumprod[offset - 1]) if offset else schedule.last_alpha_bar
     return _keep(schedule, positions, last)
 
 
 def truncated(schedule: Schedule, count: int) -> Schedule:
-    """`count` positions that end at the last one, each the whole number below an even spread (EDGE's rule):
-    the same as `trailing` where the count divides the schedule."""
+    """`count` positions that end at the last one, cut to whole numbers from an even spread in float32 (EDGE's rule); much
+    the same as `trailing`."""
     total = len(schedule)
     if not 1 <= count <= total:
         raise InputError(f"{count} sampling steps", f"the schedule has {total}", f"choose 1 to {total}")
-    return _keep(schedule, torch.arange(1, count + 1) * total // count - 1)
+    return _keep(schedule, torch.linspace(-1, total - 1, count + 1)[1:].long())
 
 
 def trailing(schedule: Schedule, count: int) -> Schedule:
@@ -190,8 +191,9 @@ def rounded(schedule: Schedule, count: int) -> Schedule:
     return _keep(schedule, places.cumsum(0).round().long())
 
 
-def _keep(schedule: Schedule, positions: Tensor, last_alpha_bar: float = 1.0) -> Schedule:
-    """The schedule that visits only `positions` and has the same alpha-bar there."""
+def _keep(schedule: Schedule, positions: Tensor, last_alpha_bar: float | None = None) -> Schedule:
+    """The schedule that visits only `positions` and has the same alpha-bar there, and at its end unless another is given."""
+    last = schedule.last_alpha_bar if last_alpha_bar is None else last_alpha_bar
     alpha_bar = schedule.alphas_cumprod[positions]
-    before = torch.cat([torch.ones(1, dtype=torch.float64), alpha_bar[:-1]])
-    return Schedule(1 - alpha_bar / before, schedule.steps[positions], last_alpha_bar)
+    before = torch.cat([alpha_bar.new_tensor([last]), alpha_bar[:-1]])
+    return Schedule(1 - alpha_bar / before, schedule.steps[positions], last)

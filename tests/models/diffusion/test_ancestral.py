@@ -12,6 +12,8 @@ from models.diffusion import (
     posterior,
     reverse,
     rounded,
+    scaled_linear_schedule,
+    strided,
     training_target,
 )
 from models.diffusion.schedule import at
@@ -211,3 +213,20 @@ def test_with_every_step_any_variance_between_the_bounds_will_do(whole, place):
     image = last(sampled(network, normal(1, shape), whole, normals(2, shape), limit=None))
     assert image.mean().item() == pytest.approx(MEAN, abs=4 * DEVIATION / 64)
     assert image.std().item() == pytest.approx(DEVIATION, rel=0.08)
+
+
+def test_a_schedule_that_leaves_out_the_first_index_ends_at_its_noise_level():
+    """Who knows the picture: its share and the noise that is left, to four standard errors; every step is noised."""
+    whole, shape = scaled_linear_schedule(), (1, 1, 256, 256)
+    schedule, noise = strided(whole, 10, offset=1), normals(2, shape)
+
+    def network(x, t):
+        alpha_bar = at(whole.alphas_cumprod, t, x)
+        smallest = torch.full_like(x, -1)  # the variance, where the picture is known
+        return torch.cat([(x - alpha_bar.sqrt() * MEAN) / (1 - alpha_bar).sqrt(), smallest], dim=1)
+
+    image = last(sampled(network, normal(1, shape), schedule, noise, limit=None))
+    signal, spread = whole.alphas_cumprod[0].sqrt().item(), (1 - whole.alphas_cumprod[0]).sqrt().item()
+    assert image.mean().item() == pytest.approx(signal * MEAN, abs=4 * spread / 256)
+    assert image.std().item() == pytest.approx(spread, abs=4 * spread / 256 / 2**0.5)
+    assert noise.positions == list(reversed(range(100)))

@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from models.diffusion import cosine_schedule, linear_schedule, rounded, spaced, stride_counts, trailing
+from models.diffusion import (
+    cosine_schedule,
+    linear_schedule,
+    rounded,
+    scaled_linear_schedule,
+    spaced,
+    stride_counts,
+    strided,
+    trailing,
+)
 from models.diffusion.schedule import at
 from toolkit.errors import InputError
 
@@ -105,8 +114,20 @@ def test_a_count_out_of_range_is_refused(function, count):
     assert "1 to 1000" in error.value.remedy
 
 
-@pytest.mark.parametrize("schedule", [rounded(cosine_schedule(), 25), linear_schedule()], ids=["spaced", "linear"])
-@pytest.mark.parametrize("position", [1, 9, 24])
+OFFSET = strided(scaled_linear_schedule(), 40, offset=1)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "position"),
+    [
+        *(
+            (schedule, position)
+            for schedule in (rounded(cosine_schedule(), 25), linear_schedule())
+            for position in (1, 9, 24)
+        ),
+        *((OFFSET, position) for position in (0, 1, 24)),
+    ],
+)
 def test_posterior_is_the_product_of_two_gaussians(schedule, position):
     """q(x_{t-1} | x_t, x_0) is q(x_t | x_{t-1}) times q(x_{t-1} | x_0), measured on a fine grid of x_{t-1}."""
     start, x = 0.7, -0.4
@@ -130,6 +151,14 @@ def test_the_first_step_back_ends_at_the_image():
     assert (
         schedule.posterior_log_variance[0] == schedule.posterior_log_variance[1] == schedule.posterior_variance[1].log()
     )
+
+
+@pytest.mark.parametrize("kept", [OFFSET, trailing(OFFSET, 5), OFFSET.head(5)], ids=["strided", "again", "head"])
+def test_a_schedule_that_ends_before_the_clean_image_stays_on_the_whole_ones_line(kept):
+    """Steps of steps too: the same alpha-bar at every index, and alpha-bar[0] at the end."""
+    whole = scaled_linear_schedule()
+    torch.testing.assert_close(kept.alphas_cumprod, whole.alphas_cumprod[kept.steps], rtol=1e-12, atol=0)
+    assert kept.alphas_cumprod_prev[0] == kept.last_alpha_bar == whole.alphas_cumprod[0]
 
 
 def test_noisy_mixes_each_sample_at_its_own_step():
