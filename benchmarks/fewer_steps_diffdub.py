@@ -2,7 +2,7 @@
 
     python -m benchmarks.fewer_steps_diffdub results plain_planets
 
-Frames of a clip are drawn from their own lip latents by every sampler and number of steps. The distance is the mean absolute
+Frames of a clip are sampled from their own lip latents by every sampler and number of steps. The distance is the mean absolute
 difference, in levels of 255, over the painted window.
 """
 

@@ -3,7 +3,7 @@
     python -m benchmarks.fewer_steps_diffused_heads results plain_planets
 
 The clip speaks its own words. `levels` is the mean absolute difference to 100 steps of the same kind (ancestral, or DDIM for the
-samplers that only draw x_T), in levels of 255; the ancestral sampler's result is one of many, as far
+samplers that only take x_T), in levels of 255; the ancestral sampler's result is one of many, as far
 from each other as its two seeds. r and spread are those of the mouth's opening against the clip's own landmarks.
 """
 
@@ -20,7 +20,7 @@ from metrics.mouth import mouth_correlation, mouth_spread, opening_track
 from models.diffused_heads.sampling import load
 from models.registry import get_system
 from models.system import Clip, Request
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.tracking import track
 from toolkit.settings import complete, read_schema
 
@@ -48,7 +48,7 @@ def compare(results: Path, clip: str, speech: str, preset: str, count: int) -> p
     features = np.load(results / f"features/{speech}/{clip}.npy", mmap_mode="r", allow_pickle=False)
     length = min(count, len(reference.ok))
     rows_per_frame = len(features) // len(reference.ok)
-    follow = partial(track, detector=detector("dlib"))
+    follow = partial(track, detector=get_detector("dlib"))
     true = opening_track(reference.points[:length], reference.ok[:length])
     rows, exact = [], {}
     for name, steps, seed in CHOICES:

@@ -19,7 +19,7 @@ import cv2
 import dlib
 import numpy as np
 
-from toolkit.faces.detectors import detector, shipped_file
+from toolkit.faces.detectors import get_detector, shipped_file
 from toolkit.faces.geometry import inter_ocular, landmark_distance
 from toolkit.faces.tracking import track
 from toolkit.media.frames import read_frames
@@ -68,7 +68,7 @@ class EveryFrame:
 
 def tracked(frames: Iterator[np.ndarray]) -> np.ndarray:
     """(T, 68, 2), nan where the track is not ok."""
-    found = track(frames, detector("dlib"))
+    found = track(frames, get_detector("dlib"))
     return np.where(found.ok[:, None, None], found.points, np.nan)
 
 

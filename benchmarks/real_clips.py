@@ -93,17 +93,17 @@ def time_once(renderer: Renderer, batch: int, steps: int, precision: str) -> tup
     noise = torch.randn(1, 3, preset.size, preset.size)
     schedule = preset.sampling_schedule(steps)
 
-    def draw() -> None:
+    def sample_once() -> None:
         with torch.autocast(where.type, torch.bfloat16, enabled=precision == "bfloat16"):
             render(renderer, frames, points, frames[:1], latents, noise, schedule, preset.size)
 
     gpu = where.type == "cuda"
     if gpu:
-        draw()
+        sample_once()
         torch.cuda.reset_peak_memory_stats()
         torch.cuda.synchronize()
     begin = time.perf_counter()
-    draw()
+    sample_once()
     if gpu:
         torch.cuda.synchronize()
     return time.perf_counter() - begin, torch.cuda.max_memory_allocated() / 1e9 if gpu else float("nan")

@@ -4,7 +4,7 @@
     OMP_NUM_THREADS=1 python -m benchmarks.scoring_speed ../shared/data --networks --frames 32   # with networks
 
 CPU time of one thread (on a GPU: wall time), a 256x256 clip against the truth. Networks have random weights, on which speed does
-not depend. A pass for each metric reads both videos anew and, where landmarks are asked for, tracks the face anew.
+not depend. A pass for each metric reads both videos anew and, where landmarks are needed, tracks the face anew.
 """
 
 import argparse
@@ -18,11 +18,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from metrics.accumulate import Given
 from metrics.frames import ComparedFrames, track_enlarged
+from metrics.measure import MetricInputs
 from metrics.registry import AFTERWARDS, FROM_FRAMES
 from metrics.scoring import score
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.tracking import track
 from toolkit.files import write_json
 from toolkit.media.frames import read_frames
@@ -87,7 +87,7 @@ def seconds(run: Callable[[], object], clock: Callable[[], float]) -> float:
     return clock() - begin
 
 
-def passes(given: Given, tracker: Callable) -> dict[str, Callable[[], object]]:
+def passes(given: MetricInputs, tracker: Callable) -> dict[str, Callable[[], object]]:
     """A pass over the videos for each file of metrics that can be computed."""
 
     def frames(file) -> None:
@@ -102,8 +102,8 @@ def passes(given: Given, tracker: Callable) -> dict[str, Callable[[], object]]:
     for file in FROM_FRAMES:
         if any(not (set(metric.needs) - {"reference", "person", "sound", *given.weights}) for metric in file.METRICS):
             found[file.__name__.rpartition(".")[2]] = partial(frames, file)
-    asked = [file for file in AFTERWARDS if any("generated landmarks" in metric.needs for metric in file.METRICS)]
-    return found | {file.__name__.rpartition(".")[2]: landmarks for file in asked}
+    tracked = [file for file in AFTERWARDS if any("generated landmarks" in metric.needs for metric in file.METRICS)]
+    return found | {file.__name__.rpartition(".")[2]: landmarks for file in tracked}
 
 
 def main() -> None:
@@ -114,7 +114,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     clock, folder = time.process_time, arguments.data / "published_outputs"
-    tracker = partial(track, detector=detector("dlib"))
+    tracker = partial(track, detector=get_detector("dlib"))
     with tempfile.TemporaryDirectory() as work:
         paths = {name: Path(work, f"{name}.mp4") for name in ("ground_truth", "diffdub")}
         for name, path in paths.items():
@@ -125,7 +125,7 @@ def main() -> None:
 
             clock = time.perf_counter if torch.cuda.is_available() else clock
         sound = np.random.default_rng(0).uniform(-0.1, 0.1, arguments.frames * SAMPLES_PER_FRAME).astype(np.float32)
-        given = Given(paths["diffdub"], reference=paths["ground_truth"], sound=sound, weights=weights)
+        given = MetricInputs(paths["diffdub"], reference=paths["ground_truth"], sound=sound, weights=weights)
         score(given, tracker)  # once for what is loaded at first use
         together = seconds(lambda: score(given, tracker), clock)
         print("| pass | ms a frame |\n|---|---|")

@@ -22,12 +22,12 @@ from metrics.folders import Folders, generated_pairs
 from metrics.fvd import LEAST, MOST
 from metrics.sets import set_values
 from metrics.tables import metrics_table, summary_table
-from metrics.weights import read_weights
+from metrics.weights import available_networks
 from toolkit.devices import lease
 from toolkit.errors import InputError
-from toolkit.faces.detectors import NAMES, detector
+from toolkit.faces.detectors import NAMES, get_detector
 from toolkit.faces.tracking import track
-from toolkit.files import whole, write_json, write_npz
+from toolkit.files import atomic_path, write_json, write_npz
 
 
 def score_folders(
@@ -44,13 +44,15 @@ def score_folders(
     `weights` holds `{network}.safetensors` and `.json`, as in results/weights/perception; `fvd_window` is in frames, None
     takes each clip whole. Videos that cannot be used are named in the log and left out. `InputError` where none is left.
     """
-    there, absent = read_weights(sorted(weights.glob("*.json")) if weights else [])
+    there, absent = available_networks(sorted(weights.glob("*.json")) if weights else [])
     if not reference.is_dir():
         raise InputError(reference, "there is no such folder", "Give the folder that holds the real videos")
     pairs = generated_pairs(generated, reference)
     records, features = [], []
     with TemporaryDirectory() as work, lease() if there else nullcontext():
-        folders = Folders(reference, Path(work), partial(track, detector=detector(faces)), there, absent, fvd_window)
+        folders = Folders(
+            reference, Path(work), partial(track, detector=get_detector(faces)), there, absent, fvd_window
+        )
         with logging_redirect_tqdm(), tqdm(total=len(folders.real(pairs)) + len(pairs), unit="video") as bar:
             for number, (record, arrays) in enumerate(folders.score_all(pairs, bar.update)):
                 records.append(record)
@@ -62,7 +64,7 @@ def score_folders(
             )
         summary = summary_table(records, set_values(zip(records, features, strict=True)))
     for path, rows in ((output, metrics_table(records)), (output.with_name(f"{output.stem}_summary.csv"), summary)):
-        with whole(path) as partial_file:
+        with atomic_path(path) as partial_file:
             rows.to_csv(partial_file, index=False, float_format="%.6g")
     write_json(output.with_suffix(".json"), records)
     return records

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 from scipy.signal import find_peaks
 
-from metrics.accumulate import Landmarks, Pooled, Seen, Value
+from metrics.measure import Landmarks, Pooled, TrackedVideo, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.faces.geometry import eye_aspect_ratio
 from toolkit.timing import FPS
@@ -65,9 +65,9 @@ METRICS = tuple(
 )
 
 
-def compute(seen: Seen) -> dict[str, Value]:
+def compute(tracked: TrackedVideo) -> dict[str, Value]:
     """Both variants over the parts of the clip in which a face was seen."""
-    parts = tracks(seen.generated)
+    parts = tracks(tracked.generated)
     seconds = sum(map(len, parts)) / FPS
     values: dict[str, Value] = {}
     for suffix, limits in (("", limits_of_blinks), ("_published", published_limits)):

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from skimage.feature import canny
 
-from metrics.accumulate import FrameMean, Given
+from metrics.measure import FrameMean, MetricInputs
 from metrics.metric import Metric, NotComputed
 
 METRICS = (
@@ -36,7 +36,7 @@ _STEEP = np.tan(np.pi / 8)
 """Of a gradient that rounds to the horizontal among the multiples of 45°, the most that dy may be of dx."""
 
 
-def measure(given: Given) -> FrameMean:
+def measure(inputs: MetricInputs) -> FrameMean:
     """Reads the generated frames; of equal ones in a row (a held picture) it looks at the first."""
     share = lru_cache(maxsize=1)(lambda picture, shape: cpbd(np.frombuffer(picture, np.uint8).reshape(shape)))
 

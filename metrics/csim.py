@@ -16,10 +16,10 @@ from hashlib import sha256
 
 import numpy as np
 
-from metrics.accumulate import Given, Measure, Value
 from metrics.frames import resized
+from metrics.measure import Measure, MetricInputs, Value
 from metrics.metric import Metric, NotComputed
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.identity import describe
 from toolkit.media.frames import read_frames
 
@@ -72,7 +72,7 @@ class Csim(Measure):
     """
 
     def __init__(self, descriptors: Mapping[str, Describe], person: Iterable[np.ndarray] | None = None) -> None:
-        self.faces, self.descriptors = detector("dlib"), descriptors
+        self.faces, self.descriptors = get_detector("dlib"), descriptors
         self.frames, self.missed = 0, 0
         self.cosines: dict[str, list[float]] = {name: [] for name in descriptors}
         self.identity = None
@@ -120,14 +120,14 @@ class Csim(Measure):
         return {"csim_frames": len(self.cosines["csim_dlib"]), "csim_frames_without_face": self.missed}
 
 
-def measure(given: Given) -> Csim:
+def measure(inputs: MetricInputs) -> Csim:
     """Reads the generated frames, and the reference's where there is one."""
     descriptors: dict[str, Describe] = {"csim_dlib": describe}
-    if "arcface" in given.weights:
+    if "arcface" in inputs.weights:
         from models.perception.arcface import embed, load
 
-        descriptors["csim"] = partial(embed, load(given.weights["arcface"]))
-    return Csim(descriptors, None if given.reference else read_frames(given.person))
+        descriptors["csim"] = partial(embed, load(inputs.weights["arcface"]))
+    return Csim(descriptors, None if inputs.reference else read_frames(inputs.person))
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:

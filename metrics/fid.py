@@ -13,9 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from metrics.accumulate import Given, Measure, Value
 from metrics.batches import Batches
 from metrics.frechet import RealClips, are_real
+from metrics.measure import Measure, MetricInputs, Value
 from metrics.metric import Metric, NotComputed
 
 LIMIT = 4096
@@ -59,10 +59,10 @@ METRICS = (
 class Fid(Measure):
     """The features of every frame of both sides; one network, two preprocessings."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, inputs: MetricInputs) -> None:
         from models.perception.checkpoints import load
 
-        self.network = load("inception", given.weights["inception"])
+        self.network = load("inception", inputs.weights["inception"])
         self.rows: dict[str, list[np.ndarray]] = {}
         self.frames, self.taken, self.stride = 0, 0, 1
         self.batches = {side: Batches(partial(self._take_in, side)) for side in ("generated", "reference")}
@@ -107,6 +107,6 @@ class Fid(Measure):
         return {"fid_frames": self.taken}
 
 
-def measure(given: Given) -> Fid | RealClips:
+def measure(inputs: MetricInputs) -> Fid | RealClips:
     """Reads the frames of both sides, each at its own size."""
-    return RealClips() if are_real(given) else Fid(given)
+    return RealClips() if are_real(inputs) else Fid(inputs)

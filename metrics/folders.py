@@ -9,14 +9,14 @@ from tempfile import TemporaryDirectory
 import av
 import numpy as np
 
-from metrics.accumulate import Given, Landmarks
 from metrics.frames import Tracker, track_enlarged
+from metrics.measure import Landmarks, MetricInputs
 from metrics.metric import NotComputed
 from metrics.mouth import opening_track
 from metrics.papers import GROUND_TRUTH
 from metrics.scoring import Scored, score
 from toolkit.errors import InputError
-from toolkit.media.audio import extract_audio, read_audio
+from toolkit.media.audio import extract_sound, read_audio
 from toolkit.media.frames import read_frames
 from toolkit.media.probe import probe
 from toolkit.media.resample import resample_video
@@ -143,22 +143,28 @@ class Folders:
 
     def _score(self, pair: Pair, made: Video, landmarks: Landmarks | None = None) -> Scored:
         picture, speaker = self.reference(pair.video), self.reference(pair.audio)
-        own, heard = pair.video == pair.audio, made if made.sound else speaker
-        given = Given(
+        is_self, sound_source = pair.video == pair.audio, made if made.sound else speaker
+        inputs = MetricInputs(
             made.path,
             landmarks=landmarks,
-            reference=picture.path if own else None,
-            reference_landmarks=picture.landmarks if own else None,
-            person=None if own else picture.path,
+            reference=picture.path if is_self else None,
+            reference_landmarks=picture.landmarks if is_self else None,
+            person=None if is_self else picture.path,
             speech_opening=speaker.opening,
-            video_opening=None if own else picture.opening,
-            sound=heard.samples(),
+            video_opening=None if is_self else picture.opening,
+            sound=sound_source.samples(),
             fvd_window=self.fvd_window,
             weights=self.weights,
             reasons=self.reasons,
         )
-        record, features = score(given, self.track)
-        origin = "none" if heard.sound is None else "the generated video's" if heard is made else "the real video's"
+        record, features = score(inputs, self.track)
+        origin = (
+            "none"
+            if sound_source.sound is None
+            else "the generated video's"
+            if sound_source is made
+            else "the real video's"
+        )
         if made.frames and record["counts"]["frames"] < made.frames:
             logger.warning("%s: only %d of %d frames can be read", pair.path, record["counts"]["frames"], made.frames)
         notes = {"generated video": made.note, "reference video": picture.note, "sound": origin}
@@ -194,5 +200,5 @@ def video(path: Path, folder: Path) -> Video:
         zero = resample_video(path, seen, crf=0).zero
     sound = folder / "sound.wav" if media.has_audio else None
     if sound:
-        extract_audio(path, sound, zero=zero)
+        extract_sound(path, sound, zero=zero)
     return Video(seen, sound, note, frames)

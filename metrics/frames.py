@@ -6,8 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from metrics.accumulate import Landmarks, Measure
 from metrics.landmark_distance import at_size
+from metrics.measure import Landmarks, Measure
 from toolkit.errors import InputError
 from toolkit.media.frames import read_frames
 

@@ -8,7 +8,7 @@ fewer rows than columns.
 import numpy as np
 import scipy.linalg
 
-from metrics.accumulate import Given, Measure, Value
+from metrics.measure import Measure, MetricInputs, Value
 from metrics.metric import NotComputed
 
 
@@ -58,9 +58,9 @@ class RealClips(Measure):
         raise NotComputed("a distance from the real clips, which these are")
 
 
-def are_real(given: Given) -> bool:
+def are_real(inputs: MetricInputs) -> bool:
     """Whether the generated video is the reference itself."""
-    return given.reference is not None and given.generated == given.reference
+    return inputs.reference is not None and inputs.generated == inputs.reference
 
 
 def frechet_distance(one: Moments, other: Moments) -> float:

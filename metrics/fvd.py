@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from metrics.accumulate import Given, Measure, Value
 from metrics.frechet import RealClips, are_real
+from metrics.measure import Measure, MetricInputs, Value
 from metrics.metric import Metric, NotComputed
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ METRICS = (
 class Fvd(Measure):
     """The features of every window of both sides, or of each side as a whole; frames wait for that as I3D takes them."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, inputs: MetricInputs) -> None:
         from models.perception.checkpoints import load
 
-        self.network = load("i3d", given.weights["i3d"])
-        self.window, self.has_reference = given.fvd_window, given.reference is not None
+        self.network = load("i3d", inputs.weights["i3d"])
+        self.window, self.has_reference = inputs.fvd_window, inputs.reference is not None
         self.seen = dict.fromkeys(SIDES, 0)
         self.frames: list[int] = []
         self.rows: dict[str, list[np.ndarray]] = {side: [] for side in SIDES}
@@ -94,9 +94,9 @@ class Fvd(Measure):
         return {"fvd_windows": len(self.frames), "fvd_frames_left_out": left_out}
 
 
-def measure(given: Given) -> Fvd | RealClips:
+def measure(inputs: MetricInputs) -> Fvd | RealClips:
     """Reads the frames of both sides, each at its own size."""
-    return RealClips() if are_real(given) else Fvd(given)
+    return RealClips() if are_real(inputs) else Fvd(inputs)
 
 
 def cut(window: int | None) -> str:

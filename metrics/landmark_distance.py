@@ -7,7 +7,7 @@ here. The scoring scales points to frames of 256×256 first and leaves out frame
 
 import numpy as np
 
-from metrics.accumulate import Seen, Value
+from metrics.measure import TrackedVideo, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.faces.geometry import INNER_LIP_MIDDLES, LEFT_EYE, MOUTH, MOUTH_CORNERS, RIGHT_EYE, distance
 
@@ -75,16 +75,16 @@ METRICS = (
 )
 
 
-def compute(seen: Seen) -> dict[str, Value]:
+def compute(tracked: TrackedVideo) -> dict[str, Value]:
     """Every variant over the frames in which both videos show a face."""
-    generated, reference = seen.generated, seen.given.reference_landmarks
+    generated, reference = tracked.generated, tracked.inputs.reference_landmarks
     length = min(len(generated.ok), len(reference.ok))
     both = np.flatnonzero(generated.ok[:length] & reference.ok[:length])
     if not both.size:
         raise NotComputed("no frame in which both the generated and the reference video show a face")
-    place = seen.given.place or in_picture
+    place = tracked.inputs.place or in_picture
     return landmark_distances(
-        place(reference.points[both], both, seen.reference_size), place(generated.points[both], both, seen.size)
+        place(reference.points[both], both, tracked.reference_size), place(generated.points[both], both, tracked.size)
     )
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.accumulate import Given, Measure, Value
 from metrics.batches import Batches
+from metrics.measure import Measure, MetricInputs, Value
 from metrics.metric import Metric, NotComputed
 
 MIN_SIDE = 64
@@ -67,6 +67,6 @@ class Lpips(Measure):
         return {name: total / self.count for name, total in self.totals.items()}
 
 
-def measure(given: Given) -> Lpips:
+def measure(inputs: MetricInputs) -> Lpips:
     """Reads pairs of frames."""
-    return Lpips({name: given.weights[network] for name, network in NETWORKS.items() if network in given.weights})
+    return Lpips({name: inputs.weights[network] for name, network in NETWORKS.items() if network in inputs.weights})

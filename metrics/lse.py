@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from scipy.ndimage import median_filter
 
-from metrics.accumulate import Given, Measure, Value
 from metrics.batches import Batches
+from metrics.measure import Measure, MetricInputs, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.timing import SAMPLES_PER_FRAME
 
@@ -113,9 +113,9 @@ def mfcc(samples: np.ndarray, first: int = 0, last: int | None = None) -> np.nda
     """
     from python_speech_features import mfcc as cepstra
 
-    lead = min(first, 1)  # a column before the first, since pre-emphasis looks back one sample
+    before = min(first, 1)  # a column before the first, since pre-emphasis looks back one sample
     stop = None if last is None else (last - 1) * HOP + WINDOW
-    return cepstra(samples[(first - lead) * HOP : stop], 16000)[lead:].T.astype(np.float32)
+    return cepstra(samples[(first - before) * HOP : stop], 16000)[before:].T.astype(np.float32)
 
 
 def speech_windows(samples: np.ndarray, count: int) -> Iterator[np.ndarray]:
@@ -171,8 +171,8 @@ class LipSync(Measure):
         return {"lse_frames": self._compared(), "lse_short": int(self._compared() <= SHORT)}
 
 
-def measure(given: Given) -> LipSync:
+def measure(inputs: MetricInputs) -> LipSync:
     """Reads the generated frames at their own size."""
     from models.perception.checkpoints import load
 
-    return LipSync(load("syncnet", given.weights["syncnet"]), given.sound)
+    return LipSync(load("syncnet", inputs.weights["syncnet"]), inputs.sound)

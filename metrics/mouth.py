@@ -1,14 +1,14 @@
 """Does the mouth follow the speech: correlation (higher is better) and spread (1 is best) of its opening over time.
 
 The opening of a frame is the gap between the inner lips over the outer-eye distance (`faces.geometry.mouth_opening`).
-Correlation alone passes a mouth that hardly moves; spread alone passes one that moves at random; so both are asked.
+Correlation alone passes a mouth that hardly moves; spread alone passes one that moves at random; so both are measured.
 """
 
 from collections.abc import Callable
 
 import numpy as np
 
-from metrics.accumulate import Seen, Value
+from metrics.measure import TrackedVideo, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.faces.geometry import mouth_opening
 
@@ -52,10 +52,10 @@ METRICS = (
 )
 
 
-def compute(seen: Seen) -> dict[str, Value]:
+def compute(tracked: TrackedVideo) -> dict[str, Value]:
     """Those of the metrics that there is a track of openings for."""
-    opening = opening_track(*seen.generated)
-    speech, video = seen.given.speech_opening, seen.given.video_opening
+    opening = opening_track(*tracked.generated)
+    speech, video = tracked.inputs.speech_opening, tracked.inputs.video_opening
     values = {}
     if speech is not None:
         values |= {"mouth_correlation": _try(mouth_correlation, opening, speech)}

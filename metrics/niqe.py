@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from scipy.special import gamma
 
-from metrics.accumulate import FrameMean, Given
+from metrics.measure import FrameMean, MetricInputs
 from metrics.metric import Metric, NotComputed
 
 BLOCK = 96
@@ -41,9 +41,9 @@ _SHAPES = np.arange(0.2, 10.001, 0.001)
 _RATIOS = gamma(2 / _SHAPES) ** 2 / (gamma(1 / _SHAPES) * gamma(3 / _SHAPES))  # rises with the shape
 
 
-def measure(given: Given) -> FrameMean:
+def measure(inputs: MetricInputs) -> FrameMean:
     """Reads the generated frames."""
-    model = read_model(given.weights["niqe"])
+    model = read_model(inputs.weights["niqe"])
     return FrameMean("niqe", lambda _, generated: niqe(generated, *model))
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio
 
-from metrics.accumulate import FrameMean, Given
+from metrics.measure import FrameMean, MetricInputs
 from metrics.metric import Metric
 
 METRICS = (
@@ -30,7 +30,7 @@ class Psnr(FrameMean):
         return super().counts() | {"frames_equal_to_reference": self.infinite}
 
 
-def measure(given: Given) -> Psnr:
+def measure(inputs: MetricInputs) -> Psnr:
     """Reads pairs of frames."""
     return Psnr("psnr", psnr)
 

@@ -1,6 +1,6 @@
 """Every metric: each described in its own file, collected here in the order of the table's columns.
 
-The table, the report and the scoring read names, units and needs here. The files' conventions: `metrics.accumulate`.
+The table, the report and the scoring read names, units and needs here. The files' conventions: `metrics.measure`.
 """
 
 from metrics import (

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from metrics import fvd
-from metrics.accumulate import Given, Pooled, Seen, Value
 from metrics.frames import ComparedFrames, Tracker, track_enlarged
 from metrics.landmark_distance import SIZE
+from metrics.measure import MetricInputs, Pooled, TrackedVideo, Value
 from metrics.metric import Metric, NotComputed
 from metrics.mouth import HELD, opening_track
 from metrics.registry import AFTERWARDS, FROM_FRAMES, METRICS
@@ -45,7 +45,7 @@ class Scored(NamedTuple):
     features: dict[str, np.ndarray]
 
 
-def score(given: Given, track: Tracker) -> Scored:
+def score(inputs: MetricInputs, track: Tracker) -> Scored:
     """Score one generated video in one pass over its frames.
 
     `track` turns an iterator of RGB frames into landmarks (`functools.partial` of the toolkit's tracker).
@@ -55,23 +55,23 @@ def score(given: Given, track: Tracker) -> Scored:
     `sizes`, `openings` (the tracks, rounded to 4 digits), `settings`, `weights` (what is known of each network's) and
     `versions`.
     """
-    unmet = _unmet(given)
-    measures = {file: file.measure(given) for file in FROM_FRAMES if not all(_lacks(m, unmet) for m in file.METRICS)}
+    unmet = _unmet(inputs)
+    measures = {file: file.measure(inputs) for file in FROM_FRAMES if not all(_lacks(m, unmet) for m in file.METRICS)}
     paired = [measure for file, measure in measures.items() if _is_paired(file)]
     single = [measure for file, measure in measures.items() if not _is_paired(file)]
-    frames = ComparedFrames(given.generated, given.reference, paired, single)
-    landmarks = given.landmarks or track_enlarged(frames, track)
-    if given.landmarks:
+    frames = ComparedFrames(inputs.generated, inputs.reference, paired, single)
+    landmarks = inputs.landmarks or track_enlarged(frames, track)
+    if inputs.landmarks:
         deque(frames, maxlen=0)
     if not landmarks.ok.any():
         unmet["generated landmarks"] = REASONS["generated landmarks"]
-    seen = Seen(given, landmarks, frames.size, frames.reference_size)
+    tracked = TrackedVideo(inputs, landmarks, frames.size, frames.reference_size)
 
     values: dict[str, Value] = {}
     for file, measure in measures.items():
         values |= _values(file, unmet, measure.result)
     for file in AFTERWARDS:
-        values |= _values(file, unmet, lambda file=file: file.compute(seen))
+        values |= _values(file, unmet, lambda file=file: file.compute(tracked))
     values |= {m.name: NotComputed(_lacks(m, unmet)) for m in METRICS if _lacks(m, unmet)}
 
     pooled = {name: value for name, value in values.items() if isinstance(value, Pooled)}
@@ -88,41 +88,41 @@ def score(given: Given, track: Tracker) -> Scored:
             **{name: count for found in counts for name, count in found.items()},
         },
         "sizes": {"generated": frames.size, "reference": frames.reference_size if frames.compared else None},
-        "openings": _openings(seen),
-        "settings": _settings(given),
-        "weights": {network: read_json(path.with_suffix(".json")) for network, path in given.weights.items()},
-        "versions": {name: version(name) for name in (*LIBRARIES, *(NETWORK_LIBRARIES if given.weights else ()))},
+        "openings": _openings(tracked),
+        "settings": _settings(inputs),
+        "weights": {network: read_json(path.with_suffix(".json")) for network, path in inputs.weights.items()},
+        "versions": {name: version(name) for name in (*LIBRARIES, *(NETWORK_LIBRARIES if inputs.weights else ()))},
     }
     features = [measure.features() for measure in measures.values()]
     return Scored(record, {name: array for found in features for name, array in found.items()})
 
 
-def _settings(given: Given) -> dict[str, str]:
+def _settings(inputs: MetricInputs) -> dict[str, str]:
     """How everything is computed, also what is the user's choice."""
     settings = dict(SETTINGS)
-    if given.transcripts:
-        settings["lip reader"] = given.transcripts.reader
-    if "i3d" in given.weights:
-        settings["FVD"] = fvd.cut(given.fvd_window)
+    if inputs.transcripts:
+        settings["lip reader"] = inputs.transcripts.reader
+    if "i3d" in inputs.weights:
+        settings["FVD"] = fvd.cut(inputs.fvd_window)
     return settings
 
 
-def _unmet(given: Given) -> dict[str, str]:
+def _unmet(inputs: MetricInputs) -> dict[str, str]:
     """What is not there, by the names in `Metric.needs`, and why."""
     present = {
-        "reference": given.reference,
-        "person": given.reference or given.person,
-        "reference landmarks": given.reference_landmarks,
-        "speech opening": given.speech_opening,
-        "video opening": given.video_opening,
-        "sound": given.sound,
-        "transcripts": given.transcripts,
+        "reference": inputs.reference,
+        "person": inputs.reference or inputs.person,
+        "reference landmarks": inputs.reference_landmarks,
+        "speech opening": inputs.speech_opening,
+        "video opening": inputs.video_opening,
+        "sound": inputs.sound,
+        "transcripts": inputs.transcripts,
         "generated landmarks": True,  # until the pass has shown otherwise
-        **given.weights,
+        **inputs.weights,
     }
     needs = {need for metric in METRICS for need in metric.needs}
     absent = {need for need in needs if present.get(need) is None}
-    return {need: given.reasons.get(need) or REASONS.get(need) or f"no weights of {need}" for need in absent}
+    return {need: inputs.reasons.get(need) or REASONS.get(need) or f"no weights of {need}" for need in absent}
 
 
 def _lacks(metric: Metric, unmet: Mapping[str, str]) -> str | None:
@@ -144,8 +144,8 @@ def _values(file: ModuleType, unmet: Mapping[str, str], compute: Callable[[], di
         return {metric.name: reason for metric in file.METRICS}
 
 
-def _openings(seen: Seen) -> dict[str, list[float]]:
-    openings = {"speech": seen.given.speech_opening, "video": seen.given.video_opening}
-    if seen.generated.ok.any():
-        openings = {"generated": opening_track(*seen.generated), **openings}
+def _openings(tracked: TrackedVideo) -> dict[str, list[float]]:
+    openings = {"speech": tracked.inputs.speech_opening, "video": tracked.inputs.video_opening}
+    if tracked.generated.ok.any():
+        openings = {"generated": opening_track(*tracked.generated), **openings}
     return {name: np.round(track, 4).tolist() for name, track in openings.items() if track is not None}

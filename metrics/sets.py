@@ -33,14 +33,14 @@ def set_values(pairs: Iterable[tuple[dict, str | Path]]) -> list[SetValue]:
     equally many rows of every pair, since a distance depends on their number.
     """
     groups: dict[tuple[str, str], dict[Path, str]] = {}
-    own = {}
+    self_pairs = {}
     for record, path in pairs:
         groups.setdefault((record["system"], record["kind"]), {})[Path(path)] = record["video"]
         if record["kind"] == "self":
-            own[record["system"], record["video"]] = Path(path)
+            self_pairs[record["system"], record["video"]] = Path(path)
     values = []
     for ((system, kind), videos), metric in product(groups.items(), OF_SETS):
-        sources = {path: own[system, video] for path, video in videos.items() if (system, video) in own}
+        sources = {path: self_pairs[system, video] for path, video in videos.items() if (system, video) in self_pairs}
         generated, real, clips, frames = _collected(metric, sources)
         try:
             value = frechet_distance(generated, real)

@@ -13,7 +13,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from metrics.accumulate import Given, Measure, Value
+from metrics.measure import Measure, MetricInputs, Value
 from metrics.metric import Metric, NotComputed
 
 SIZE = 128
@@ -120,7 +120,7 @@ class Smoothness(Measure):
         return {name: spread.mean for name, spread in self.spreads.items()}
 
 
-def measure(given: Given) -> Smoothness:
+def measure(inputs: MetricInputs) -> Smoothness:
     """Reads the generated frames."""
     return Smoothness()
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from metrics.accumulate import FrameMean, Given
+from metrics.measure import FrameMean, MetricInputs
 from metrics.metric import Metric
 
 METRICS = (
@@ -32,7 +32,7 @@ SIGMA, BORDER = 1.5, 5
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
-def measure(given: Given) -> FrameMean:
+def measure(inputs: MetricInputs) -> FrameMean:
     """Reads pairs of frames."""
     return FrameMean("ssim", ssim)
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from scipy.ndimage import median_filter
 
-from metrics.accumulate import Given, Measure, Value
 from metrics.batches import Batches
 from metrics.lse import SIZE, LipSync, SyncScore, described
+from metrics.measure import Measure, MetricInputs, Value
 from toolkit.media.frames import read_frames
 from toolkit.timing import SAMPLES_PER_FRAME
 
@@ -60,8 +60,8 @@ class Track(NamedTuple):
 class TrackedLipSync(Measure):
     """Finds the faces while frames stream by, and scores their tracks in a second pass over the video."""
 
-    def __init__(self, given: Given, network: "SyncNet", detector: "S3FD") -> None:
-        self.given, self.network, self.detector = given, network, detector
+    def __init__(self, inputs: MetricInputs, network: "SyncNet", detector: "S3FD") -> None:
+        self.inputs, self.network, self.detector = inputs, network, detector
         self.faces: list[np.ndarray] = []
         self.cuts: list[int] = []
         self.tracks: list[Track] = []
@@ -95,16 +95,16 @@ class TrackedLipSync(Measure):
     def _scored(self) -> list[SyncScore]:
         """The score of each track; where there is none, of the whole frames."""
         if not self.tracks:
-            direct = LipSync(self.network, self.given.sound)
-            for frame in read_frames(self.given.generated):
+            direct = LipSync(self.network, self.inputs.sound)
+            for frame in read_frames(self.inputs.generated):
                 direct.update(frame)
             return [direct.score()]
         places = [smoothed(track.boxes) for track in self.tracks]
         measures = [
-            LipSync(self.network, self.given.sound[track.start * SAMPLES_PER_FRAME : track.stop * SAMPLES_PER_FRAME])
+            LipSync(self.network, self.inputs.sound[track.start * SAMPLES_PER_FRAME : track.stop * SAMPLES_PER_FRAME])
             for track in self.tracks
         ]
-        for number, frame in enumerate(read_frames(self.given.generated)):
+        for number, frame in enumerate(read_frames(self.inputs.generated)):
             for track, place, measure in zip(self.tracks, places, measures, strict=True):
                 if track.start <= number < track.stop:
                     measure.update(face_crop(frame, *place[number - track.start]))
@@ -114,11 +114,11 @@ class TrackedLipSync(Measure):
         return {"lse_tracks": len(self.tracks), "lse_track_frames": sum(len(track.boxes) for track in self.tracks)}
 
 
-def measure(given: Given) -> TrackedLipSync:
+def measure(inputs: MetricInputs) -> TrackedLipSync:
     """Reads the generated frames at their own size."""
     from models.perception.checkpoints import load
 
-    return TrackedLipSync(given, *(load(name, given.weights[name]) for name in ("syncnet", "s3fd")))
+    return TrackedLipSync(inputs, *(load(name, inputs.weights[name]) for name in ("syncnet", "s3fd")))
 
 
 def linked(faces: list[np.ndarray], cuts: list[int], least: int) -> list[Track]:

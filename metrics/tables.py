@@ -81,18 +81,18 @@ def interval(sums: np.ndarray, clips: Sequence[str], statistic: Statistic = rati
     """Bootstrap 95 % interval (percentiles), seeded, of a statistic of the sum of what pairs add (n, K); (nan, nan) for
     fewer than two clips.
 
-    What is drawn anew are clips with all of their pairs: those of one clip are alike, and no evidence of their own.
+    What is resampled are clips with all of their pairs: those of one clip are alike, and no evidence of their own.
     """
     by_clip = pd.DataFrame(sums).groupby(list(clips)).sum().to_numpy()
     if len(by_clip) < 2:
         return np.nan, np.nan
 
-    def drawn(places: np.ndarray, axis: int) -> np.ndarray:
+    def resampled(places: np.ndarray, axis: int) -> np.ndarray:
         return statistic(np.stack([column[places].sum(axis) for column in by_clip.T], axis=-1))
 
     found = bootstrap(
         (np.arange(len(by_clip)),),
-        drawn,
+        resampled,
         vectorized=True,
         n_resamples=RESAMPLES,
         batch=1000,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from toolkit.files import read_json
 
-_PLAN = "TALKFLOW_ASKED_AGAIN"
+_PLAN = "TALKFLOW_RETRIES"
 
 
-def read_weights(records: Iterable[str | Path]) -> tuple[dict[str, Path], dict[str, str]]:
+def available_networks(records: Iterable[str | Path]) -> tuple[dict[str, Path], dict[str, str]]:
     """Paths of weights (.safetensors) by network, and reasons by absent network, from records `{network}.json` with
     `available` and, where that is false, `reason`."""
     there, absent = {}, {}
@@ -22,22 +22,25 @@ def read_weights(records: Iterable[str | Path]) -> tuple[dict[str, Path], dict[s
     return there, absent
 
 
-def asked_again(records: Iterable[str | Path]) -> int:
-    """How often fetching has been asked for anew, by the records that there are; once more where an address that could
-    not be reached answers now, so that a rule which has this among its parameters asks again."""
-    found = [read_json(path) for path in records if Path(path).exists()]
-    asked = max((record.get("asked_again", 0) for record in found), default=0)
-    unreached = [record["unreached"] for record in found if "unreached" in record]
+def retries(records: Iterable[str | Path]) -> int:
+    """How many more times than once fetching has been tried, by the records that there are; one more where an address that
+    could not be reached answers now."""
+    known = [read_json(path) for path in records if Path(path).exists()]
+    count = max((record.get("retries", 0) for record in known), default=0)
+    unreached = [record["unreached"] for record in known if "unreached" in record]
     if not unreached:
-        return asked
+        return count
     from toolkit.downloads import reachable  # half a second, which no other plan of a run needs
 
-    return asked + any(map(reachable, unreached))
+    return count + any(map(reachable, unreached))
 
 
-def asking(records: Iterable[str | Path]) -> int:
-    """What a run's plan is made by: `asked_again`, looked up once. The jobs' own processes, before which Snakemake removes
-    the records, find it in their environment."""
+def retry_token(records: Iterable[str | Path]) -> int:
+    """`retries` as a rule's parameter: it changes, and the rule runs again, when a retry is worth while.
+
+    It is looked up once a run. Snakemake removes a job's outputs before the job starts, the records among them, so the
+    jobs' processes take it from their environment.
+    """
     if _PLAN not in os.environ:
-        os.environ[_PLAN] = str(asked_again(records))
+        os.environ[_PLAN] = str(retries(records))
     return int(os.environ[_PLAN])

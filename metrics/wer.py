@@ -8,7 +8,7 @@ rate and training are part of the number, so rates of two readers do not compare
 import json
 from pathlib import Path
 
-from metrics.accumulate import Seen, Transcripts, Value
+from metrics.measure import TrackedVideo, Transcripts, Value
 from metrics.metric import Metric, NotComputed
 from toolkit.errors import InputError
 
@@ -26,9 +26,9 @@ METRICS = (
 )
 
 
-def compute(seen: Seen) -> dict[str, Value]:
+def compute(tracked: TrackedVideo) -> dict[str, Value]:
     """The rate of this pair's transcripts."""
-    return {"wer": word_error_rate(seen.given.transcripts.said, seen.given.transcripts.read)}
+    return {"wer": word_error_rate(tracked.inputs.transcripts.said, tracked.inputs.transcripts.read)}
 
 
 def word_error_rate(said: str, read: str) -> float:
@@ -53,8 +53,10 @@ def word_error_rate(said: str, read: str) -> float:
 def read_transcripts(said: str | Path, read: str | Path) -> Transcripts:
     """Two transcript files: plain text, or JSON with `text` and, for what was read, the `reader`'s name; without one
     the reader is called by the folder that holds its systems' folders."""
-    heard, seen = _transcript(said), _transcript(read)
-    return Transcripts(heard["text"], seen["text"], seen.get("reader") or Path(read).resolve().parents[1].name)
+    reference, reading = _transcript(said), _transcript(read)
+    return Transcripts(
+        reference["text"], reading["text"], reading.get("reader") or Path(read).resolve().parents[1].name
+    )
 
 
 def _transcript(path: str | Path) -> dict:

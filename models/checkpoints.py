@@ -25,7 +25,7 @@ from torch import Tensor
 
 from models.torchscript import is_torchscript, read_tensors
 from toolkit.errors import InputError
-from toolkit.files import read_json, sha256, whole, write_json
+from toolkit.files import atomic_path, read_json, sha256, write_json
 
 logger = logging.getLogger("talkflow")
 
@@ -100,7 +100,7 @@ class _Unpickler(pickle.Unpickler):
         return _KNOWN[full_name]
 
 
-# What torch.load asks of a pickle module (the name is asked for by its check of dill's version).
+# What torch.load asks of a pickle module (the name is needed by its check of dill's version).
 _RESTRICTED_PICKLE = SimpleNamespace(
     __name__="restricted_pickle", Unpickler=_Unpickler, load=lambda file, **options: _Unpickler(file, **options).load()
 )
@@ -264,7 +264,7 @@ def write_weights(path: str | Path, tensors: Mapping[str, Tensor], record: Mappi
         shared = storage.data_ptr() in storages or storage.nbytes() != value.nbytes
         separate[name] = value.clone() if shared else value
         storages.add(storage.data_ptr())
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         save_file(separate, partial, metadata={"format": "pt"})
         write_json(path.with_suffix(".json"), {**record, "sha256": sha256(partial)})
 

@@ -12,7 +12,7 @@ from toolkit.errors import InputError
 from toolkit.log import logger
 from toolkit.media.frames import FrameReader, read_frames
 
-MEMORY = 2**30  # bytes of pictures that are kept in memory; a larger set is decoded as it is drawn
+MEMORY = 2**30  # bytes of pictures that are kept in memory; a larger set is decoded frame by frame
 
 
 def with_faces(clips: Sequence[Clip], least: int = 2) -> tuple[list[Clip], list[np.ndarray]]:
@@ -29,7 +29,7 @@ def with_faces(clips: Sequence[Clip], least: int = 2) -> tuple[list[Clip], list[
 
 class Pictures:
     """The face pictures of some clips at a working size. Where all fit into `memory` bytes they are decoded once, else as
-    they are drawn; every frame of the files is a key frame, so that this costs a frame's decoding.
+    they are needed; every frame of the files is a key frame, so that this costs a frame's decoding.
 
     `resize` brings a frame (h, w, 3) uint8 to (size, size, 3).
     """

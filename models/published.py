@@ -13,7 +13,7 @@ from torch import Tensor
 from models.checkpoints import PublishedFile
 from toolkit.downloads import download
 from toolkit.errors import InputError
-from toolkit.files import sha256, whole, write_text
+from toolkit.files import atomic_path, sha256, write_text
 
 logger = logging.getLogger("talkflow")
 
@@ -45,7 +45,7 @@ def convert_published(
         tensors = convert(path)
     except InputError:
         if path.parent != folder:
-            path.unlink()  # what the web or a zip gave was no good, so the next run asks again
+            path.unlink()  # what the web or a zip gave was no good, so the next run fetches it again
         raise
     if not published.sha256:
         logger.info("%s: no digest is published for it; from now on it must be %s", path, digest)
@@ -68,7 +68,11 @@ def _unpacked(published: PublishedFile, folder: Path, target: Path) -> tuple[Pat
                 name = next((name for name in published.names if name in members), None)
                 if name is None:
                     continue
-                with whole(target / name) as partial, content.open(members[name]) as member, partial.open("wb") as file:
+                with (
+                    atomic_path(target / name) as partial,
+                    content.open(members[name]) as member,
+                    partial.open("wb") as file,
+                ):
                     shutil.copyfileobj(member, file)
                 return target / name, f"{archive}/{members[name]}"
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:

@@ -18,7 +18,7 @@ from toolkit.log import logger, progress
 from toolkit.media.audio import count_samples
 from toolkit.media.frames import FrameReader
 from toolkit.media.masks import atomic_masks, mask_file
-from toolkit.media.writer import whole_video
+from toolkit.media.writer import atomic_video
 from toolkit.pairs import pair_name
 from toolkit.timing import SAMPLES_PER_FRAME
 
@@ -115,7 +115,7 @@ class _SampleWriter:
         self.path, self._files, self._masks = path, ExitStack(), None
 
     def __enter__(self) -> "_SampleWriter":
-        self._video = self._files.enter_context(whole_video(self.path, crf=_CRF))
+        self._video = self._files.enter_context(atomic_video(self.path, crf=_CRF))
         return self
 
     def __exit__(self, *error: object) -> None:

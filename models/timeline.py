@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def walk(source_frames: int, length: int, beyond: str = "ping_pong") -> np.ndarray:
+def extend_indices(source_frames: int, length: int, beyond: str = "ping_pong") -> np.ndarray:
     """(length,) source indices: 0, 1, 2, ... and, past the end, back and forth, round again, or the last frame held.
 
     `beyond` is `ping_pong` (..., n-2, n-1, n-2, ..., 1, 0, 1, ...), `loop` or `hold`. A source longer than `length`

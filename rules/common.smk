@@ -12,7 +12,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(filter(None, [str(HOME), os.getenv(
 sys.path.insert(0, str(HOME))
 
 from metrics.transcripts import find_transcripts
-from metrics.weights import asking
+from metrics.weights import retry_token
 from models.configuration import read_configuration
 from models.provenance import caution, read_records
 from models.registry import SYSTEMS, get_system
@@ -23,7 +23,7 @@ from toolkit.clips import dub_rows, read_clips
 from toolkit.errors import InputError
 from toolkit.log import remarks
 from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
-from toolkit.talker.table import read_talker
+from toolkit.synthetic.table import read_talker
 
 try:
     config = read_configuration(config, HOME / "config.schema.yaml")

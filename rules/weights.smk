@@ -70,6 +70,6 @@ rule fetch_metric_weights:
     params:
         folder="weights/perception",
         download=config["metrics"]["download"],
-        asked_again=lambda wildcards: asking(METRIC_WEIGHTS) if config["metrics"]["download"] else 0,
+        retries=lambda wildcards: retry_token(METRIC_WEIGHTS) if config["metrics"]["download"] else 0,
     script:
         "../workflow_scripts/fetch_metric_weights.py"

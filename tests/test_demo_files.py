@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from toolkit.files import read_json
-from toolkit.talker.looks import LOOKS
+from toolkit.synthetic.looks import LOOKS
 
 ROOT = Path(__file__).parents[1]
 SPEECH = sorted((ROOT / "demo/speech").glob("*.flac"))

@@ -1,4 +1,4 @@
-"""The house rules, read from the tree itself: who imports whom, pins, lengths, and where a system's name may stand."""
+"""The rules of the project, read from the tree itself: who imports whom, pins, lengths, and where a system's name may stand."""
 
 import ast
 import re
@@ -18,9 +18,9 @@ from models.registry import SYSTEMS
 from tests import systems as tested_systems
 
 ROOT = Path(__file__).parents[1]
-STOREYS = ("toolkit", "models", "metrics", "workflow_scripts")
+LAYERS = ("toolkit", "models", "metrics", "workflow_scripts")
 
-# What each storey may import of ours.
+# What each layer may import of ours.
 MAY_IMPORT = {
     "toolkit": ("toolkit",),
     "models": ("models", "toolkit"),
@@ -70,7 +70,7 @@ def imported(path: PurePosixPath, modules: set[str]) -> set[str]:
 @pytest.fixture(scope="module")
 def imports() -> dict[str, set[str]]:
     """For each module of ours, what it imports."""
-    paths = sources(*STOREYS)
+    paths = sources(*LAYERS)
     modules = {module_name(path) for path in paths}
     return {module_name(path): imported(path, modules) for path in paths}
 
@@ -79,12 +79,12 @@ def within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def test_storeys_import_downwards(imports):
+def test_layers_import_downwards(imports):
     wrong = [
         f"{module} imports {name}"
         for module, names in imports.items()
         for name in sorted(names)
-        if name.split(".")[0] in STOREYS
+        if name.split(".")[0] in LAYERS
         and not any(within(name, package) for package in MAY_IMPORT[module.split(".")[0]])
     ]
     assert not wrong
@@ -135,11 +135,11 @@ def test_a_module_and_its_test_are_found_from_each_other():
     """`models/unet.py` is tested in `tests/models/test_unet.py`, and so is a package. A test of several modules stands where they
     do, has a name that none of them has and says in its docstring what it tests together.
     """
-    modules = {module_name(path) for path in sources(*STOREYS)}
+    modules = {module_name(path) for path in sources(*LAYERS)}
     wrong = []
     for path in sources("tests"):
         mirrored = path.relative_to("tests")
-        if not path.name.startswith("test_") or mirrored.parts[0] not in STOREYS:
+        if not path.name.startswith("test_") or mirrored.parts[0] not in LAYERS:
             continue
         module = module_name(mirrored.with_name(path.name.removeprefix("test_")))
         tested = imported(path, modules) & modules
@@ -154,6 +154,39 @@ def test_a_module_and_its_test_are_found_from_each_other():
         ):
             wrong.append(f"{path} tests {subjects[0]} alone, so it takes that name")
     assert not wrong
+
+
+ABOLISHED = re.compile(
+    r"\b(draw|draws|drawn|drawing|deal|deals|dealt|hear|hears|heard|hearing|listen|listens|listening|told|asked|asking|walk|walks"
+    r"|walked|course|stairs|leads|making|house|door|storeys?)\b",
+    re.IGNORECASE,
+)
+
+
+def test_the_fields_words_stand_in_code_and_rules():
+    """docs/words.md: what these words stood for has one of the field's. In names, too, between underscores."""
+    lines = []
+    for path in tree():
+        is_code = path.suffix in (".py", ".smk", ".yaml") or path.name == "Snakefile"
+        if not is_code or path.parts[0] in ("tests", "benchmarks", "demo") or path.name == "paper.yaml":
+            continue
+        for number, line in enumerate((ROOT / path).read_text(encoding="utf-8").splitlines(), start=1):
+            if ABOLISHED.search(line.replace("_", " ")) and "from skimage.draw import" not in line:
+                lines.append(f"{path}:{number}: {line.strip()}")
+    assert lines == []
+
+
+def test_names_of_ours_are_imported_as_they_are():
+    """`import x as y` of our own: the name is to be changed, not the import."""
+    renamed = [
+        f"{path}: {alias.name} as {alias.asname}"
+        for path in sources(*LAYERS)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in LAYERS
+        for alias in node.names
+        if alias.asname
+    ]
+    assert renamed == []
 
 
 def test_every_system_has_its_row_in_the_tests_table():
@@ -178,7 +211,7 @@ def test_pickles_are_read_in_two_places():
     """Only two files, which know how, may read with more than torch's weights-only reader."""
     knowing = {PurePosixPath("models/checkpoints.py"), PurePosixPath("models/torchscript.py")}
     loaders = {"pickle.load", "pickle.loads", "pickle.Unpickler"}
-    others = [path for path in sources(*STOREYS) if path not in knowing]
+    others = [path for path in sources(*LAYERS) if path not in knowing]
     wrong = [
         f"{path}:{call.lineno}"
         for path in others
@@ -194,7 +227,7 @@ def test_pickles_are_read_in_two_places():
 def test_weights_are_loaded_strictly():
     wrong = [
         f"{path}:{call.lineno}"
-        for path in sources(*STOREYS)
+        for path in sources(*LAYERS)
         for call in calls(path)
         if ast.unparse(call.func).endswith("load_state_dict") and option(call, "strict") not in (None, "True")
     ]

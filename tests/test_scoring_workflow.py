@@ -69,7 +69,7 @@ def test_what_could_not_be_reached_is_asked_for_again_once_somebody_answers(fini
     write_json(finished / RECORD, record | {"unreached": server})
     assert planned(finished) == {"fetch_metric_weights": 1, **SCORED}
     run(finished)
-    assert read_json(finished / RECORD) == record | {"asked_again": 1}  # in vain again: its true address is elsewhere
+    assert read_json(finished / RECORD) == record | {"retries": 1}  # in vain again: its true address is elsewhere
     assert planned(finished) == {}
 
 

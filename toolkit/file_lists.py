@@ -71,7 +71,7 @@ def read_list(path: Path) -> tuple[list[Entry], list[InputError]]:
     for number, line in enumerate(lines, start=1):
         where, name = f"{path.name}, line {number}", PurePosixPath(line.strip().replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts:
-            problems.append(InputError(where, f"{str(name)!r} leads out of the video folder", "Name a file below it"))
+            problems.append(InputError(where, f"{str(name)!r} lies outside the video folder", "Name a file below it"))
         elif name.suffix.lower() in VIDEO_SUFFIXES:
             entries.append(Entry(where, name, split))
         elif name.name:
@@ -194,10 +194,10 @@ def _tell(clips: Iterable[ClipRow], table: Path) -> None:
     """Say how many clips and speakers are on each side, and whether somebody is on both."""
     speakers: dict[str, set[str]] = {}
     for side in ("train", "test", ""):
-        own = [row for row in clips if row.split == side]
-        speakers[side] = {row.speaker for row in own if row.speaker}
-        if own:
-            print(f"{table}: {side or 'undecided'}: {len(own)} clips, {len(speakers[side])} speakers")
+        rows = [row for row in clips if row.split == side]
+        speakers[side] = {row.speaker for row in rows if row.speaker}
+        if rows:
+            print(f"{table}: {side or 'undecided'}: {len(rows)} clips, {len(speakers[side])} speakers")
     if speakers["test"] and not speakers["train"]:
         print("nobody is left to train with: --rest train takes the videos that no list names", file=sys.stderr)
     both = speakers["train"] & speakers["test"]

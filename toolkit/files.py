@@ -15,7 +15,7 @@ import numpy as np
 
 
 @contextmanager
-def whole(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path) -> Iterator[Path]:
     """Hand out a temporary path beside `path` (same suffix); rename it into place on success, remove it on failure."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +29,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 text, whole or not at all."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         partial.write_text(text, encoding="utf-8")
 
 
@@ -45,13 +45,13 @@ def read_json(path: str | Path) -> dict:
 
 def write_npz(path: str | Path, **arrays: np.ndarray) -> None:
     """Write named arrays (never pickled objects)."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         np.savez_compressed(partial, allow_pickle=False, **arrays)
 
 
 def write_npy(path: str | Path, array: np.ndarray) -> None:
     """Write one array, readable by `numpy.load(path, mmap_mode="r")`."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         np.save(partial, array, allow_pickle=False)
 
 
@@ -60,7 +60,7 @@ def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], rows: int, dtyp
 
     Raises ValueError where the blocks are more rows than that, RuntimeError where they are fewer.
     """
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         array, filled = None, 0
         for block in blocks:
             if array is None:
@@ -75,7 +75,7 @@ def write_blocks(path: str | Path, blocks: Iterable[np.ndarray], rows: int, dtyp
 
 def link(source: str | Path, target: str | Path) -> None:
     """Give a file a second name, as a hard link; where links are not possible, copy it."""
-    with whole(target) as partial:
+    with atomic_path(target) as partial:
         try:
             os.link(source, partial)
         except OSError:

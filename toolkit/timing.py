@@ -1,4 +1,4 @@
-"""The house's clock: video at 25 frames a second, speech at 16,000 samples a second, 640 samples a frame."""
+"""The project's clock: video at 25 frames a second, speech at 16,000 samples a second, 640 samples a frame."""
 
 FPS = 25
 SAMPLE_RATE = 16_000

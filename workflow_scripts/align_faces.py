@@ -7,8 +7,7 @@ import numpy as np
 
 from toolkit.errors import InputError
 from toolkit.faces import similarity
-from toolkit.faces.mean_face import alignment, placed, residual
-from toolkit.faces.mean_face import mean_face as published_face
+from toolkit.faces.mean_face import alignment_matrices, placed, read_mean_face, residual
 from toolkit.faces.warp import averaged, block_size, warp
 from toolkit.files import write_npz
 from toolkit.log import job_log, logger
@@ -47,9 +46,9 @@ def align_faces(
         if len(frames) != len(points):
             problem = f"{len(frames)} frames, but {landmarks} holds {len(points)}"
             raise InputError(video, problem, "Delete both and let the workflow make them again")
-    face = published_face(mean_face)
+    face = read_mean_face(mean_face)
     face = placed(face, scale or size / placed(face, 1, offset).height, offset).points
-    matrices = alignment(points, face, smoothing, window)
+    matrices = alignment_matrices(points, face, smoothing, window)
     points = similarity.apply(matrices, points)
     block = block_size(matrices)
     frames = (warp(*averaged(*pair, block), size, size) for pair in zip(read_frames(video), matrices, strict=True))

@@ -36,7 +36,7 @@ def build_report(
 
     `videos` ({"pair", "system", "path"}) are shown side by side by pair, in their order, for at most `max_players`
     pairs; `sounds` are the clips' speech ({clip}.wav); `weights` the records beside the systems' weights; `presets` for each
-    system that has weights its preset and where they are from, as configured; `encoders` the models that hear speech, by
+    system that has weights its preset and where they are from, as configured; `encoders` the models that encode speech, by
     name; `benchmarks` is the folder of Snakemake's benchmark files; `baselines` are the
     systems that the others are held against.
     """
@@ -52,7 +52,7 @@ def build_report(
         sounds={Path(path).stem: Path(path) for path in sounds},
         weights=records,
         presets=presets,
-        cautions=[words for name, own in of_systems.items() if (words := caution(name, own))],
+        cautions=[words for name, of_system in of_systems.items() if (words := caution(name, of_system))],
         encoders=encoders,
         benchmarks=Path(benchmarks) if benchmarks else None,
         baselines=baselines,

@@ -9,7 +9,7 @@ from metrics.papers import read_figures
 from metrics.records import score_files
 from metrics.sets import set_values
 from metrics.tables import metrics_table, summary_table
-from toolkit.files import read_json, whole
+from toolkit.files import atomic_path, read_json
 from toolkit.log import job_log
 
 
@@ -29,7 +29,7 @@ def collect_scores(
     sets = set_values(zip(records, features, strict=bool(features)))
     summary = summary_table(records, sets, read_figures(papers))
     for path, rows in ((metrics_csv, metrics_table(records)), (summary_csv, summary)):
-        with whole(path) as partial:
+        with atomic_path(path) as partial:
             rows.to_csv(partial, index=False, float_format="%.6g")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from toolkit import devices
 from toolkit.errors import InputError
-from toolkit.faces.detectors import detector as face_detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.smoothing import smooth
 from toolkit.faces.tracking import INTERVAL, track
 from toolkit.files import write_npz
@@ -30,7 +30,7 @@ def detect_landmarks(
     """
     try:
         with devices.lease(1 if detector == "face_alignment" else 0):
-            found = track(read_frames(video), face_detector(detector), face=face, interval=interval)
+            found = track(read_frames(video), get_detector(detector), face=face, interval=interval)
     except InputError as error:
         raise InputError(video, f"{error.subject}: {error.problem}", error.remedy) from None
     points = smooth(found.points, smoothing, found.ok)

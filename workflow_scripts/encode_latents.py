@@ -8,7 +8,7 @@ from pathlib import Path
 from models.registry import get_system
 from models.system import Clip, clips_from, weights_from
 from toolkit import devices
-from toolkit.files import whole
+from toolkit.files import atomic_path
 from toolkit.log import job_log, progress
 
 
@@ -22,7 +22,7 @@ def encode_latents(
         device = devices.device()
         encoding = get_system(system).part("encoding")
         for clip in progress(clips, len(clips), "latents", "clip"):
-            with whole(Path(folder) / f"{clip.name}.safetensors") as partial:
+            with atomic_path(Path(folder) / f"{clip.name}.safetensors") as partial:
                 save_file(encoding.encode(weights, preset, clip, device), partial)
 
 

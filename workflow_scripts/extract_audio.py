@@ -4,7 +4,7 @@ from pathlib import Path
 
 from toolkit.files import read_json
 from toolkit.log import job_log, logger
-from toolkit.media.audio import extract_audio as extract
+from toolkit.media.audio import extract_sound
 from toolkit.media.check import require_usable
 from toolkit.media.probe import Media
 from toolkit.timing import frame_count
@@ -36,7 +36,7 @@ def extract_audio(
         media = Media(**judged["media"])
         zero = _beginning(media) + (start or 0.0)
         frames = None if end is None else frame_count(end - (start or 0.0))
-    extract(source, audio, zero=zero, frames=frames)
+    extract_sound(source, audio, zero=zero, frames=frames)
     logger.info("%s: sound from %.3f s, %s frames", source, zero, frames or "all")
 
 

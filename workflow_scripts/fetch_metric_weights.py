@@ -18,16 +18,16 @@ logger = logging.getLogger("talkflow")
 
 
 def fetch_metric_weights(
-    record: str | Path, *, network: str, folder: str | Path, download: bool, asked_again: int = 0
+    record: str | Path, *, network: str, folder: str | Path, download: bool, retries: int = 0
 ) -> None:
     """Write `record` (.json), and beside it the network's weights (.safetensors): no tensor where they cannot be had.
 
     The record holds `network`, `available`, and either `origin`, `origin_sha256`, `licence` and `sha256`, or `reason` and,
-    where there was no connection, the `unreached` address; and `asked_again`, by which the next run knows whether to ask
-    once more (`metrics.weights.asked_again`). `folder` is where files are placed by hand; `download` says whether their
-    authors may be asked.
+    where there was no connection, the `unreached` address; and `retries`, by which the next run knows whether to try
+    again (`metrics.weights.retries`). `folder` is where files are placed by hand; `download` says whether they
+    may be fetched.
     """
-    about = {"network": network, "asked_again": asked_again}
+    about = {"network": network, "retries": retries}
     weights = Path(record).with_suffix(".safetensors")
     try:
         tensors, source = convert_published(

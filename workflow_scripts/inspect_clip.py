@@ -35,20 +35,20 @@ def inspect_clip(
     max_missing: share of frames (one looked at in each second) that may be without a face.
     needs: what the clip must have: "video" (a picture will do), "audio", or both.
     """
-    told = {"clip": clip, "video": str(video), "usable": True, "problem": None, "remedy": None}
-    told |= {"media": None, "sound": None, "faces": None}
+    record = {"clip": clip, "video": str(video), "usable": True, "problem": None, "remedy": None}
+    record |= {"media": None, "sound": None, "faces": None}
     try:
         media = probe(video)
-        told["media"] = asdict(media)
+        record["media"] = asdict(media)
         here = tuple(need for need in needs if need != "audio" or sound is None)
-        told["faces"] = _judge(video, media, start or 0.0, end, max_missing, here)
+        record["faces"] = _judge(video, media, start or 0.0, end, max_missing, here)
         if sound is not None:
-            told["sound"] = asdict(_judge_sound(sound, start or 0.0, end))
-        logger.info("%s: usable (%s)", video, told["faces"])
+            record["sound"] = asdict(_judge_sound(sound, start or 0.0, end))
+        logger.info("%s: usable (%s)", video, record["faces"])
     except InputError as error:
-        told |= {"usable": False, "problem": error.problem, "remedy": error.remedy}
+        record |= {"usable": False, "problem": error.problem, "remedy": error.remedy}
         logger.warning("%s", error)
-    write_json(verdict, told)
+    write_json(verdict, record)
 
 
 def _judge(
@@ -86,9 +86,9 @@ def _judge_sound(sound: str | Path, start: float, end: float | None) -> Media:
 
 def _face_finder():
     """A function that tells whether a face is seen in an RGB picture, looking at a reduced copy."""
-    from toolkit.faces.detectors import detector
+    from toolkit.faces.detectors import get_detector
 
-    dlib = detector("dlib")
+    dlib = get_detector("dlib")
 
     def find(picture: np.ndarray) -> bool:
         scale = min(1.0, _LONGEST_SIDE / max(picture.shape[:2]))

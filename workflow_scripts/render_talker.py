@@ -16,8 +16,8 @@ from toolkit.media.audio import read_audio, write_audio
 from toolkit.media.container import SYNTHETIC
 from toolkit.media.mux import mux
 from toolkit.media.writer import write_video
-from toolkit.talker.motion import at_frames, talker_motion
-from toolkit.talker.picture import talker
+from toolkit.synthetic.motion import at_frames, talker_motion
+from toolkit.synthetic.picture import talker
 from toolkit.timing import FPS, SAMPLES_PER_FRAME
 
 
@@ -27,7 +27,7 @@ def render_talker(
     """Write the talker's video (H.264 and AAC) and its truth (JSON).
 
     speech, track: a recording of `demo/speech` and the mouth track beside it.
-    look: a name of `toolkit.talker.looks.LOOKS`; it is also the speaker's.
+    look: a name of `toolkit.synthetic.looks.LOOKS`; it is also the speaker's.
     seed: of blinks and head movements.
     """
     samples, mouth = read_audio(speech), read_json(track)

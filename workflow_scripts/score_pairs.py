@@ -14,15 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from metrics.accumulate import Given, Landmarks
 from metrics.landmark_distance import at_size
+from metrics.measure import Landmarks, MetricInputs
 from metrics.metric import NotComputed
 from metrics.mouth import opening_track
 from metrics.scoring import score
-from metrics.weights import read_weights
+from metrics.weights import available_networks
 from metrics.wer import read_transcripts
 from toolkit.devices import lease
-from toolkit.faces.detectors import detector as face_detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.tracking import track
 from toolkit.faces.view import View, read_view
 from toolkit.files import read_json, write_json, write_npz
@@ -59,7 +59,7 @@ def score_pairs(
     """
     transcript_files = {Path(path).stem: path for path in transcripts}
     files = zip(samples, views, transforms, crop_transforms, sounds, speech_openings, video_openings, strict=True)
-    with lease() if read_weights(weights)[0] else nullcontext():
+    with lease() if available_networks(weights)[0] else nullcontext():
         for pair, pair_files in zip(pairs, files, strict=True):
             video, audio = split_pair(pair)
             score_pair(
@@ -103,28 +103,32 @@ def score_pair(
     in clips `audio` and `video`: a truth JSON where there is one, else the landmarks' npz. `weights` are the records of
     the networks' weights (those of an absent one say why), `transcripts` what is said and what was read, or none.
     """
-    own = video == audio
+    is_self = video == audio
     seen = read_view(transform)
-    there, absent = read_weights(weights)
-    given = Given(
+    there, absent = available_networks(weights)
+    given = MetricInputs(
         Path(sample),
-        reference=Path(view) if own else None,
-        reference_landmarks=_landmarks(transform) if own else None,
-        person=None if own else Path(view),
+        reference=Path(view) if is_self else None,
+        reference_landmarks=_landmarks(transform) if is_self else None,
+        person=None if is_self else Path(view),
         place=partial(in_crop, view=seen, crop=read_view(crop_transform)),
         speech_opening=_opening(speech_opening),
-        video_opening=None if own else _opening(video_opening),
+        video_opening=None if is_self else _opening(video_opening),
         sound=read_audio(sound),
         transcripts=read_transcripts(*transcripts) if transcripts else None,
         fvd_window=fvd_window,
         weights=there,
         reasons=absent
-        | ({"video opening": OWN_SPEECH} if own else {"reference": NO_REFERENCE, "reference landmarks": NO_REFERENCE}),
+        | (
+            {"video opening": OWN_SPEECH}
+            if is_self
+            else {"reference": NO_REFERENCE, "reference landmarks": NO_REFERENCE}
+        ),
     )
 
     def follow(frames: Iterable[np.ndarray]) -> Landmarks:
         counted = progress(frames, probe(sample).frames or 0, f"{system} {video}--{audio}", "frame")
-        return track(counted, detector=face_detector(detector))
+        return track(counted, detector=get_detector(detector))
 
     record, arrays = score(given, follow)
     pair = {
@@ -132,7 +136,7 @@ def score_pair(
         "pair": f"{video}--{audio}",
         "video": video,
         "audio": audio,
-        "kind": "self" if own else "crossed",
+        "kind": "self" if is_self else "crossed",
     }
     more = {"view": seen.description, "detector": detector, "speech_opening": Path(speech_opening).name}
     write_npz(features, **arrays)

@@ -61,11 +61,11 @@ def _sides(rows: list[dict], test_share: float, dice: random.Random) -> dict[str
     if not decided and len(rows) > 1 and len(set(speakers.values())) == 1:
         logger.warning("there is one speaker only: test clips are new sentences of a face that training has seen")
         speakers = {row["clip"]: ("", row["clip"]) for row in rows}
-    drawn_from = sorted(set(speakers.values()) - set(decided))
+    undecided = sorted(set(speakers.values()) - set(decided))
     least = 0 if "test" in decided.values() else 1
-    most = len(drawn_from) - (0 if "train" in decided.values() else 1)
-    count = max(min(max(round(test_share * len(drawn_from)), least), most), 0)
-    tested = set(dice.sample(drawn_from, count))
+    most = len(undecided) - (0 if "train" in decided.values() else 1)
+    count = max(min(max(round(test_share * len(undecided)), least), most), 0)
+    tested = set(dice.sample(undecided, count))
     sides: dict[str, list[str]] = {"train": [], "test": []}
     for row in rows:
         speaker = speakers[row["clip"]]

@@ -1,7 +1,7 @@
 """On a CPU, afterwards: how the mouths move in the pictures that came back from the GPU machine.
 
 Openings are dlib's, in the true frames as in the made ones, at 256 pixels; the numbers of the learning check
-(docs/benchmarks.md). `other` is what a network scores that does not listen: made with another's lips or speech.
+(docs/benchmarks.md). `other` is what a network scores that ignores speech: made with another's lips or speech.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from benchmarks.gpu.sheet import Repainted, read_sheet
 from benchmarks.gpu.table import Table
 from metrics.metric import NotComputed
 from metrics.mouth import mouth_correlation, mouth_spread, opening_track
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.tracking import track
 from toolkit.media.writer import write_video
 
@@ -38,12 +38,12 @@ def measure(out: Path) -> None:
 def _measure(table: Table, what: str, clip: Repainted) -> None:
     try:
         truth, made, crossed = (opening(frames) for frames in (clip.truth, clip.made, clip.crossed))
-        own, other = mouth_correlation(made, truth), mouth_correlation(crossed, truth)
+        with_own, other = mouth_correlation(made, truth), mouth_correlation(crossed, truth)
         spread = mouth_spread(made, truth)
     except NotComputed as reason:
         table.note(f"d: {what}, {HOW}: {reason}")
         return
-    values = {"mouth correlation": own, "mouth spread": spread, "r, other speech": other, "gap": own - other}
+    values = {"mouth correlation": with_own, "mouth spread": spread, "r, other speech": other, "gap": with_own - other}
     for unit, value in values.items():
         table.add("d", "diffdub", what, HOW, value, unit)
 
@@ -51,5 +51,5 @@ def _measure(table: Table, what: str, clip: Repainted) -> None:
 def opening(frames: np.ndarray) -> np.ndarray:
     """How far the mouth opens in frames (T, h, w, 3): (T,), over the distance of the outer eye corners."""
     enlarged = (cv2.resize(frame, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC) for frame in frames)
-    found = track(enlarged, detector("dlib"))
+    found = track(enlarged, get_detector("dlib"))
     return opening_track(found.points, found.ok)

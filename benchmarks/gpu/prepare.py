@@ -17,17 +17,17 @@ from benchmarks.gpu.prepared import SIZE, clip_of, write_list
 from models.registry import get_system
 from toolkit.errors import InputError
 from toolkit.faces.crop import crop_frame, face_square, to_crop
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.tracking import track
 from toolkit.files import write_npy, write_npz
 from toolkit.log import logger
-from toolkit.media.audio import extract_audio, read_audio
+from toolkit.media.audio import extract_sound, read_audio
 from toolkit.media.frames import read_frames
 from toolkit.media.probe import probe
 from toolkit.media.stack import write_stack
 from toolkit.settings import complete, read_schema
 from toolkit.speech import log_mel
-from toolkit.talker.table import read_talker
+from toolkit.synthetic.table import read_talker
 from toolkit.timing import FPS
 from workflow_scripts.render_talker import render_talker
 
@@ -100,14 +100,14 @@ def _clip(video: Path, folder: Path, name: str, frames: int | None) -> None:
     media, clip = probe(video), clip_of(folder, name)
     if round(media.fps or 0, 3) != FPS:
         raise InputError(video, f"has {media.fps} frames a second", f"Resample it to {FPS}")
-    seen = track(islice(read_frames(video), frames), detector("dlib"))
+    seen = track(islice(read_frames(video), frames), get_detector("dlib"))
     square = face_square(seen.box, seen.ok, media.height, media.width)
     write_stack(clip["view"], (crop_frame(frame, square, SIZE) for frame in islice(read_frames(video), frames)))
     points = to_crop(seen.points, square, SIZE).astype(np.float32)
     write_npz(clip["transform"], square=np.array(square), size=np.array(SIZE), points=points, ok=seen.ok)
     with TemporaryDirectory() as work:
         sound = Path(work, "sound.wav")
-        extract_audio(video, sound, zero=media.video_start, frames=len(points))
+        extract_sound(video, sound, zero=media.video_start, frames=len(points))
         write_npy(clip["speech"], log_mel(read_audio(sound)))
     logger.info("%s: %d frames", name, len(points))
 

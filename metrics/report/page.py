@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from metrics.papers import GROUND_TRUTH
 from metrics.registry import METRICS
-from metrics.report import making, sections
-from metrics.report.leads import FEWEST_CLIPS, leads
+from metrics.report import provenance, sections
 from metrics.report.plots import OPENING_SPAN, colours
+from metrics.report.ranking import FEWEST_CLIPS, best_systems
 from toolkit.timing import FPS
 
 HERE = Path(__file__).parent
@@ -49,8 +49,8 @@ def render(
     `system` and `path`, in the order of their players; `verdicts` are those of all inspected clips; `sounds` are clips'
     speech; `weights` the records of the systems' weights, `presets` for each system that has weights its preset and where
     they are from, as configured; `cautions` are lines on weights that go before everything else; `encoders` the models that
-    hear speech, by name; `benchmarks` is a folder of Snakemake's benchmark files; `baselines` are systems that the others
-    are held against, as against the truth: they come last everywhere, and lead nothing.
+    encode speech, by name; `benchmarks` is a folder of Snakemake's benchmark files; `baselines` are systems that the others
+    are held against, as against the truth: they come last everywhere, and win nothing.
     Every name passes through Jinja's autoescape, and the page allows no script but its own (by its hash).
     """
     baselines = (GROUND_TRUTH, *baselines)
@@ -62,7 +62,7 @@ def render(
     shown, hidden = sections.players(videos, records, sounds or {}, colour, max_players)
     papers = sections.papers(summary)
     bars = sections.bars(summary, table, papers, colour)
-    led = leads(summary, table, records, baselines)
+    best = best_systems(summary, table, records, baselines)
     with_values = [metric for metric in METRICS if (summary.loc[summary["metric"] == metric.name, "count"] > 0).any()]
     of_pairs = [metric for metric in with_values if metric.of == "pair"]
     page = {
@@ -75,9 +75,9 @@ def render(
         "without_values": len(METRICS) - len(with_values),
         "systems": colour,
         "baselines": baselines,
-        "tiles": sections.tiles(summary, led, table, colour),
+        "tiles": sections.tiles(summary, best, table, colour),
         "fewest_clips": FEWEST_CLIPS,
-        "summaries": sections.summaries(summary, papers, led),
+        "summaries": sections.summaries(summary, papers, best),
         "papers": papers,
         "bars": bars,
         "clip_plots": sections.clips(table, colour),
@@ -90,12 +90,12 @@ def render(
         "clips": len(verdicts),
         "metrics": METRICS,
         "families": sections.FAMILIES,
-        "stages": making.stages(benchmarks),
-        "settings": making.settings(records),
-        "versions": making.versions(records),
-        "trainings": making.trainings(presets or {}, weights),
+        "stages": provenance.stages(benchmarks),
+        "settings": provenance.settings(records),
+        "versions": provenance.versions(records),
+        "trainings": provenance.trainings(presets or {}, weights),
         "cautions": cautions,
-        "weights": making.weights(weights, records, encoders or {}),
+        "weights": provenance.weights(weights, records, encoders or {}),
         "ground_truth": GROUND_TRUTH,
     }
     environment = jinja2.Environment(

@@ -19,7 +19,7 @@ PALETTE = ("#3b82d6", "#e0663a", "#2aa287", "#b45fb8", "#d6476b", "#6d8f2d")
 """Each at least 3 : 1 from the page's light and its dark ground, as the greys of the baselines are."""
 GREYS = ("#7a8794", "#9a8a6a")
 OPENING_SPAN = (0.055, 0.995)
-"""Where an opening plot's time axis begins and ends, as shares of its width: the players draw their cursor there."""
+"""Where an opening plot's time axis begins and ends, as shares of its width: the players show their cursor there."""
 LABELS = 8
 """Size of the letters in plots as wide as the page."""
 MOST_NAMES, MOST_LETTERS = 60, 110
@@ -91,7 +91,7 @@ def opening_plot(
 ) -> tuple[Markup, int]:
     """The mouth's opening over time, a line per track; returns the SVG and the frames that its time axis spans.
 
-    Tracks without a colour of their own (what was measured in the source clips) are drawn in the text's colour: the
+    Tracks without a colour of their own (what was measured in the source clips) are shown in the text's colour: the
     first solid and thick, further ones dotted. `loudness` (T,) of the speech is the shade behind them, on a scale of
     its own.
     """

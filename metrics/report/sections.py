@@ -14,8 +14,8 @@ import soundfile
 from metrics.metric import Metric
 from metrics.papers import GROUND_TRUTH
 from metrics.registry import BY_NAME, METRICS
-from metrics.report.leads import Lead
 from metrics.report.plots import clip_plot, metric_bars, opening_plot
+from metrics.report.ranking import Best
 from metrics.tables import OF_PAIRS, SEPARATOR
 from toolkit.timing import SAMPLES_PER_FRAME
 
@@ -32,7 +32,7 @@ FAMILIES = (
     "Speech and lips",
     "The generated video by itself",
 )
-Leads = Mapping[tuple[str, str], Lead]
+BestSystems = Mapping[tuple[str, str], Best]
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -58,17 +58,19 @@ def family(metric: Metric) -> str:
     return FAMILIES[0 if {"reference", "person"} & set(metric.needs) else 4]
 
 
-def tiles(summary: pd.DataFrame, leads: Leads, table: pd.DataFrame, colour: Mapping[str, str]) -> list[dict]:
-    """The headline: for each of the first metrics, who leads with the clips' own speech, and how far that can be trusted."""
+def tiles(
+    summary: pd.DataFrame, best_systems: BestSystems, table: pd.DataFrame, colour: Mapping[str, str]
+) -> list[dict]:
+    """The headline: for each of the first metrics, which system is best with the clips' own speech, and how far that can be trusted."""
     found = []
-    for metric in [BY_NAME[name] for name in HEADLINE if (name, "self") in leads][:MOST_TILES]:
+    for metric in [BY_NAME[name] for name in HEADLINE if (name, "self") in best_systems][:MOST_TILES]:
         rows = _rows(summary, metric.name, "self")
-        lead = leads[metric.name, "self"]
-        mean = rows.set_index("system").loc[lead.system, "mean"]
+        best = best_systems[metric.name, "self"]
+        mean = rows.set_index("system").loc[best.system, "mean"]
         svg = metric_bars(
             rows, _values(table, metric, "self"), (), colour, f"{metric.title}: systems compared", width=3.4
         )
-        found.append({"metric": metric, "lead": lead, "mean": mean, "svg": svg})
+        found.append({"metric": metric, "best": best, "mean": mean, "svg": svg})
     return found
 
 
@@ -85,8 +87,8 @@ def papers(summary: pd.DataFrame) -> list[dict]:
     return found
 
 
-def summaries(summary: pd.DataFrame, reported: Sequence[dict], leads: Leads) -> list[dict]:
-    """A table per kind of pair and family: systems by the metrics that have a value there, each metric with who leads;
+def summaries(summary: pd.DataFrame, reported: Sequence[dict], best_systems: BestSystems) -> list[dict]:
+    """A table per kind of pair and family: systems by the metrics that have a value there, each metric with its best system;
     the best system's cell is marked, and a cell has the figures of papers that belong beside it."""
     figures = defaultdict(list)
     for figure in reported:
@@ -94,16 +96,16 @@ def summaries(summary: pd.DataFrame, reported: Sequence[dict], leads: Leads) -> 
     tables = []
     for (kind, kind_title), title in product(KIND_TITLES.items(), FAMILIES):
         shown = [metric for metric in METRICS if family(metric) == title and len(_rows(summary, metric.name, kind))]
-        led = {metric: leads.get((metric.name, kind)) for metric in shown}
+        best = {metric: best_systems.get((metric.name, kind)) for metric in shown}
         cells: dict[str, dict[str, dict]] = {}
         of_kind = summary[(summary["kind"] == kind) & summary["metric"].isin([metric.name for metric in shown])]
         for row in of_kind.to_dict("records"):
-            is_best = led[BY_NAME[row["metric"]]] == (row["system"], "")
+            is_best = best[BY_NAME[row["metric"]]] == (row["system"], "")
             figure = figures[row["system"], kind, row["metric"]]
             cells.setdefault(row["system"], {})[row["metric"]] = row | {"best": is_best, "papers": figure}
         if shown:
             of_sets = all(metric.of == "set" for metric in shown)
-            tables.append({"kind": kind_title, "title": title, "of_sets": of_sets, "metrics": led, "rows": cells})
+            tables.append({"kind": kind_title, "title": title, "of_sets": of_sets, "metrics": best, "rows": cells})
     return tables
 
 
@@ -174,13 +176,13 @@ def players(
 def left_out(records: Iterable[dict], summary: pd.DataFrame) -> list[dict]:
     """The reasons for which metrics were left out, each with its metrics and the samples that it holds for; reasons that
     differ in a number alone (of frames, of pixels) are one, with an ellipsis in its place."""
-    told = [(name, why, f"{r['system']}: {r['pair']}") for r in records for name, why in r["left_out"].items()]
-    known = {(name, why) for name, why, _ in told}
+    rows = [(name, why, f"{r['system']}: {r['pair']}") for r in records for name, why in r["left_out"].items()]
+    known = {(name, why) for name, why, _ in rows}
     for row in summary[summary["reason"] != ""].to_dict("records"):  # of sets; of pairs, what their records say
         if (row["metric"], row["reason"]) not in known and BY_NAME[row["metric"]].of == "set":
-            told.append((row["metric"], row["reason"], f"{row['system']}: {KIND_TITLES[row['kind']].lower()}"))
+            rows.append((row["metric"], row["reason"], f"{row['system']}: {KIND_TITLES[row['kind']].lower()}"))
     reasons = defaultdict(lambda: ({}, set(), {}))
-    for name, why, sample in told:
+    for name, why, sample in rows:
         texts, metrics, samples = reasons[re.sub(r"\b\d+\b", "…", why)]
         texts[why] = samples[sample] = None
         metrics.add(name)

@@ -5,14 +5,14 @@ import numpy as np
 from models.diffdub.presets import PRESETS
 from models.diffdub.window import WINDOWS
 from models.system import System
-from models.timeline import walk
+from models.timeline import extend_indices
 
 
 def timeline(source_frames: int, length: int, options: dict) -> np.ndarray:
-    """(length,) the video's own frames, walked on beyond its end; a single portrait is one frame throughout."""
+    """(length,) the video's frames, extended beyond its end; a single portrait is one frame throughout."""
     if options["mode"] == "single_portrait":
         return np.full(length, min(options["reference_frame"] or 0, source_frames - 1))
-    return walk(source_frames, length, options["beyond"])
+    return extend_indices(source_frames, length, options["beyond"])
 
 
 def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray:

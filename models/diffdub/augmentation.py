@@ -1,4 +1,4 @@
-"""What is done to the encoder's pictures in training so that a lip latent tells of lips and little else.
+"""What is done to the encoder's pictures in training so that a lip latent holds lips and little else.
 
 As published (DiffDub specification, section 6.1), on RGB uint8 pictures (size, size, 3) and in this order: mirrored,
 recoloured, blurred, warped. The frame that is painted and its reference stay as they are.

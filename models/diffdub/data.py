@@ -1,4 +1,4 @@
-"""DiffDub's training samples, drawn from the workflow's files (DiffDub specification, sections 6.1 and 6.2)."""
+"""DiffDub's training samples, of the workflow's files (DiffDub specification, sections 6.1 and 6.2)."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ LATENTS = "lips"  # the name of the latents in a clip's file of them
 class RendererData:
     """Stage 1: a frame, its mouth window, what the encoder sees of it, and another random frame of its clip.
 
-    Only frames with a face are drawn; a clip needs two of them.
+    Only frames with a face are taken; a clip needs two of them.
     """
 
     def __init__(self, clips: Sequence[Clip], preset: RendererPreset, *, augmented: bool, memory: int = MEMORY) -> None:
@@ -33,7 +33,7 @@ class RendererData:
         self.pictures = Pictures(self.clips, preset.size, window.resize_frame, memory)
 
     def __len__(self) -> int:
-        """Frames that can be drawn."""
+        """Frames that can be taken."""
         return int(self.ends[-1])
 
     def batch(self, random: np.random.Generator, size: int) -> dict[str, Tensor]:

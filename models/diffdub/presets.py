@@ -18,7 +18,7 @@ class RendererPreset:
     network     constructor arguments of `Renderer`; what is not named has the published value
     prediction  what the network answers: "noise", "start", "velocity" or "residual_start" (models/diffusion/denoiser.py)
     schedule    "linear" (published) or "cosine" noise schedule over 1000 steps
-    spacing     which of them sampling walks: "strided" (published, 62 counts exist) or "trailing" (any count)
+    spacing     which of them sampling takes: "strided" (published, 62 counts exist) or "trailing" (any count)
     steps       sampling steps
     window      what is painted: "mouth" (published) or "lower_face" (models/diffdub/window.py)
     """
@@ -44,7 +44,7 @@ class RendererPreset:
         return {"linear": linear_schedule, "cosine": cosine_schedule}[self.schedule]()
 
     def sampling_schedule(self, steps: int | None = None) -> "Schedule":
-        """The steps that sampling walks, `steps` or the preset's number; InputError for an impossible number."""
+        """The steps of sampling, `steps` or the preset's number; InputError for an impossible number."""
         from models.diffusion import spaced, trailing
 
         spacing = {"strided": spaced, "trailing": trailing}[self.spacing]

@@ -106,8 +106,8 @@ class DiffDub:
             return (REFERENCES - 1) % total  # published: the last of the 75 frames
         if self.options["mode"] == "single_portrait":
             return 0
-        drawn = np.random.default_rng([seed, *reference.name.encode()])
-        return int(drawn.choice(np.flatnonzero(reference.ok)))
+        random = np.random.default_rng([seed, *reference.name.encode()])
+        return int(random.choice(np.flatnonzero(reference.ok)))
 
     def arithmetic(self) -> torch.autocast:
         """The precision of the renderer's network calls."""

@@ -15,7 +15,7 @@ CROSS_DROPOUT = 0.1
 
 
 class CrossAttention(nn.Module):
-    """Speech asks, references answer: speech (n, L, width), references (n, R, width) -> (n, L, width).
+    """Attention with queries from speech, keys and values from references: speech (n, L, width), references (n, R, width) -> (n, L, width).
 
     There is no residual: speech reaches the output only through the attention weights.
     """
@@ -38,7 +38,7 @@ class CrossAttention(nn.Module):
 class SequenceGenerator(nn.Module):
     """Features (n, audio_layers, T, audio_dim), references (n, R, latent_dim) -> latents (n, ceil(T/2), latent_dim).
 
-    T counts at 50 Hz, the result at 25 Hz; any T and R. Video frame i hears feature frames 2i-1, 2i and 2i+1 directly.
+    T counts at 50 Hz, the result at 25 Hz; any T and R. Video frame i depends on feature frames 2i-1, 2i and 2i+1 directly.
     Latents are unbounded and unnormalised. The defaults are the published network. Names below `encoder.` are those of
     the public checkpoint; a layer between `latent_dim` and another `width` exists in smaller variants only.
 

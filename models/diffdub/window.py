@@ -97,7 +97,7 @@ def keep_above_nose(points: np.ndarray, size: int, margins: Margins | None = Non
     """(size, size) float32: 0 from the nose tip down, 1 above.
 
     The published window ends at the frame's own chin and leaves its cheeks, and both tell how far that frame's mouth is
-    open: a renderer that is trained briefly reads the mouth off them and never listens to the lip latent.
+    open: a renderer that is trained briefly reads the mouth off them and never uses the lip latent.
     """
     mask = np.ones((size, size), np.float32)
     mask[max(int(points[NOSE_TIP, 1]), 0) :] = 0

@@ -1,15 +1,15 @@
-"""Diffused Heads (WACV 2024, arXiv 2301.03396): a head that moves and speaks, drawn frame after frame from one picture."""
+"""Diffused Heads (WACV 2024, arXiv 2301.03396): a head that moves and speaks, sampled frame after frame from one picture."""
 
 import numpy as np
 
 from models.system import System
-from models.timeline import walk
+from models.timeline import extend_indices
 from toolkit.faces.masks import face_mask, square_mask
 
 
 def timeline(source_frames: int, length: int, options: dict) -> np.ndarray:
-    """(length,) the video's own frames, walked on beyond its end: the made face is carried where the person's face is."""
-    return walk(source_frames, length, options["beyond"])
+    """(length,) the video's frames, extended beyond its end: the generated face is carried where the person's face is."""
+    return extend_indices(source_frames, length, options["beyond"])
 
 
 def mask(points: np.ndarray, size: int, options: dict) -> np.ndarray:

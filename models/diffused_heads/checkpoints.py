@@ -85,7 +85,7 @@ def _described(shapes: Mapping[str, tuple[int, ...]], motion_frames: int, audio_
 
 
 def _audio_condition(shapes: Mapping[str, tuple[int, ...]]) -> str:
-    """How a residual block listens: by as many values as time has (two a channel), by one a channel, or not itself."""
+    """How speech modulates a residual block: by as many values as time has (two a channel), by one a channel, or not itself."""
     block = "input_blocks.1.0."
     if f"{block}audio_emb_layers.1.weight" in shapes:
         as_time = shapes[f"{block}audio_emb_layers.1.weight"] == shapes.get(f"{block}t_emb_layers.1.weight")

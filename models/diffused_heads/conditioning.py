@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-REACH = 2  # frames of speech heard to either side
+REACH = 2  # frames of speech to either side
 GREY = (0.2989, 0.587, 0.114)
 BLUR = 2.0  # standard deviation of the optional blur of motion frames, pixels
 
@@ -17,7 +17,7 @@ def motion_numbers(target: int, identity: int, count: int = 2) -> np.ndarray:
 
 
 def speech_numbers(frame: int, length: int, reach: int = REACH) -> np.ndarray:
-    """(2 reach + 1,) the embeddings heard for a frame; beyond a clip of `length` its first and its last are repeated."""
+    """(2 reach + 1,) the embeddings around a frame; beyond a clip of `length` its first and its last are repeated."""
     return np.clip(np.arange(frame - reach, frame + reach + 1), 0, length - 1)
 
 

@@ -1,4 +1,4 @@
-"""Diffused Heads' training samples, drawn from the workflow's files (Diffused Heads specification, section 6)."""
+"""Diffused Heads' training samples, of the workflow's files (Diffused Heads specification, section 6)."""
 
 from collections.abc import Sequence
 
@@ -18,9 +18,9 @@ from toolkit.faces.geometry import MOUTH
 
 
 class FrameData:
-    """A frame to draw, who it is, the frames before it and the speech around it, of a random clip.
+    """A frame to generate, its identity, the frames before it and the speech around it, of a random clip.
 
-    Only frames with a face are drawn or show the person; a clip needs two of them. Which frame shows the person is the
+    Only frames with a face are generated or show the person; a clip needs two of them. Which frame shows the person is the
     recipe's choice, and so is what happens to the motion frames.
     """
 
@@ -73,7 +73,7 @@ class FrameData:
         return frames, self.speech[clip][speech_numbers(target, length)], self.lips[clip][shown]
 
     def _motion(self, images: Tensor, random: np.random.Generator) -> Tensor:
-        """Motion frames (n, frames, 3, h, w) as the network sees them, disturbed as the recipe asks."""
+        """Motion frames (n, frames, 3, h, w) as the network sees them, disturbed as the recipe says."""
         flat = images.flatten(0, 1)
         if self.recipe.motion_blurred:
             flat = blurred(flat)

@@ -49,7 +49,7 @@ def generate(
 ) -> Iterator[Tensor]:
     """Yield the clips' next frames (m, 3, h, w) in [-1, 1], m of them while m clips last; `lengths` do not rise.
 
-    identity (n, 3, h, w); `speech(frame, m)` are the embeddings (m, window, width) heard for a frame, `noise(frame, m)` the
+    identity (n, 3, h, w); `speech(frame, m)` are the embeddings (m, window, width) around a frame, `noise(frame, m)` the
     source of its noise. No clip knows of the others. `stabilise` L puts the identity frame in the place of the oldest
     motion frame before every L-th frame, which holds back drift in long clips.
     """
@@ -60,9 +60,9 @@ def generate(
         identity, seen, *motion = (images[:running] for images in (identity, seen, *motion))
         if stabilise and frame and frame % stabilise == 0:
             motion[0] = seen
-        heard, before = speech(frame, running), torch.cat(motion, dim=1)
+        audio, before = speech(frame, running), torch.cat(motion, dim=1)
         image = frame_sampler.frame(
-            lambda x, t: network(x, t, identity, before, heard),  # noqa: B023 - called before the loop goes on
+            lambda x, t: network(x, t, identity, before, audio),  # noqa: B023 - called before the loop goes on
             noise(frame, running),
             identity,
         )

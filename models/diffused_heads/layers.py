@@ -1,4 +1,4 @@
-"""Residual and attention blocks that listen (Diffused Heads specification, sections 4.3 to 4.5)."""
+"""Residual and attention blocks that speech modulates (Diffused Heads specification, sections 4.3 to 4.5)."""
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,6 @@ class SpeechAttention(nn.Module):
     def forward(self, x: Tensor, time: Tensor, audio: Tensor) -> Tensor:
         """x (n, channels, h, w) with h w = pixels, audio (n, embedding) -> x and what it attends to; time is not used."""
         flat = x.flatten(2)
-        heard = self.audio_emb_proj(audio)[:, None].expand_as(flat)
-        qkv = torch.cat([self.q(self.norm_x(flat)), self.kv(self.norm_emb(heard))], dim=1)
+        speech = self.audio_emb_proj(audio)[:, None].expand_as(flat)
+        qkv = torch.cat([self.q(self.norm_x(flat)), self.kv(self.norm_emb(speech))], dim=1)
         return (flat + self.proj_out(attended(qkv, self.heads))).view_as(x)

@@ -46,7 +46,7 @@ class Preset:
         return UNet(**{"size": self.size, **self.network, "audio_width": audio_width, **network})
 
     def schedule(self, steps: int | None = None) -> "Schedule":
-        """The steps that sampling walks; None for all 1000, which training draws from."""
+        """The steps of sampling; None for all 1000, of which training takes random ones."""
         from models.diffusion import cosine_schedule, rounded, trailing
 
         whole = cosine_schedule()

@@ -83,10 +83,10 @@ class DiffusedHeads:
     def identity(self, reference: Clip) -> Tensor:
         """(1, 3, size, size) in [-1, 1]: the frame that shows the person, or the one next to it that shows a face."""
         seen = np.flatnonzero(reference.ok)
-        asked = min(self.options["reference_frame"], len(reference.ok) - 1)
-        number = int(seen[np.abs(seen - asked).argmin()])
-        if number != asked:
-            logger.warning("%s: no face in frame %d; frame %d shows the person", reference.name, asked, number)
+        wanted = min(self.options["reference_frame"], len(reference.ok) - 1)
+        number = int(seen[np.abs(seen - wanted).argmin()])
+        if number != wanted:
+            logger.warning("%s: no face in frame %d; frame %d shows the person", reference.name, wanted, number)
         with FrameReader(reference["view"]) as reader:
             shown = reader[number]
         return fitted(to_tensor(shown[None]), self.preset.size).to(self.device)
@@ -101,12 +101,14 @@ class DiffusedHeads:
         """The noise of a frame of each clip: first x_T, then that of each step."""
         generators = [generator_for(seed, name, frame) for name in names]
         shape = (3, self.preset.size, self.preset.size)
-        return lambda: torch.stack([torch.randn(shape, generator=own) for own in generators]).to(self.device)
+        return lambda: torch.stack([torch.randn(shape, generator=generator) for generator in generators]).to(
+            self.device
+        )
 
 
 def _windows(speech: Sequence[np.ndarray], frame: int) -> Tensor:
-    """(n, window, width): what each clip hears at a frame."""
-    rows = [np.asarray(own[speech_numbers(frame, len(own))], np.float32) for own in speech]
+    """(n, window, width): the speech around a frame of each clip."""
+    rows = [np.asarray(clip[speech_numbers(frame, len(clip))], np.float32) for clip in speech]
     return torch.from_numpy(np.stack(rows))
 
 
@@ -132,8 +134,8 @@ def _settings(tensors: Mapping[str, Tensor], preset: str, path: Path) -> dict:
     """The network's arguments that follow from its weights: all of a published network's, the width of speech of ours."""
     if preset == "published":
         return describe(tensors, subject=path)
-    hearing = tensors.get("audio_embed.0.weight", torch.empty(0, 2 * REACH + 1))  # without it nothing will fit
-    return {"audio_width": hearing.shape[-1] // (2 * REACH + 1)}
+    embedding = tensors.get("audio_embed.0.weight", torch.empty(0, 2 * REACH + 1))  # without it nothing will fit
+    return {"audio_width": embedding.shape[-1] // (2 * REACH + 1)}
 
 
 def _heads(tensors: Mapping[str, Tensor], preset: str, options: dict, path: Path) -> dict:

@@ -15,7 +15,7 @@ from toolkit.errors import InputError
 
 @dataclass(frozen=True)
 class Embeddings:
-    """(frames, width) numbers, read from the features where they are asked for: `embeddings[numbers]` is float32."""
+    """(frames, width) numbers, read from the features on demand: `embeddings[numbers]` is float32."""
 
     features: np.ndarray
     shape: tuple[int, int]

@@ -16,7 +16,7 @@ from models.training import StageTraining, Task, stage_task
 
 
 class FrameTraining(StageTraining):
-    """The network learns to draw a frame from noise, who it is, what came before and what is heard."""
+    """The network learns to make a frame of noise, the identity, the frames before it and the speech."""
 
     def __init__(self, preset: Preset, recipe: Recipe, audio_width: int) -> None:
         super().__init__(preset.build(audio_width), recipe)
@@ -42,8 +42,8 @@ def task(
     """The training. `options` override the recipe's steps, batch_size, learning_rate, precision, and what it does with identity,
     lips and motion frames, where given; `speech_pooling` says how two feature rows make a frame's embedding; `weights`
     may hold `initial` ones of ours (.safetensors) to start from."""
-    own = ("identity", "lips", "motion_blurred", "motion_noise", "motion_dropped")
-    chosen = {name: options[name] for name in own if options.get(name) is not None}
+    names = ("identity", "lips", "motion_blurred", "motion_noise", "motion_dropped")
+    chosen = {name: options[name] for name in names if options.get(name) is not None}
     recipe = replace(RECIPES[stage][preset].overridden(options), **chosen)
     pooling = options.get("speech_pooling", "concatenation")
     data = FrameData(clips, PRESETS[stage][preset], recipe, pooling)

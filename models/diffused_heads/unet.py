@@ -1,4 +1,4 @@
-"""Diffused Heads' network: the noise in a frame, given who it is, what came before and what is heard (specification, section 4)."""
+"""Diffused Heads' network: the noise in a frame, given the identity, the frames before it and the speech (specification, section 4)."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,8 +10,8 @@ from torch.nn import functional
 from models.diffused_heads.layers import ConditionedBlock, SpeechAttention
 from models.unet import Attention, GroupNorm, ascent, convolution, descent, middle, sinusoids, through
 
-# How a residual block listens, by the published names of the ways to condition on speech.
-LISTENING = {"double_pre_gn": "scale_shift", "post_gn": "scale", "pre_gn": None, "attention": None}
+# How speech modulates a residual block, by the published names of the ways to condition on speech.
+AUDIO_MODULATION = {"double_pre_gn": "scale_shift", "post_gn": "scale", "pre_gn": None, "attention": None}
 
 
 class UNet(nn.Module):
@@ -21,7 +21,7 @@ class UNet(nn.Module):
     `multipliers` times `width` are the channels at each level, each half the size of the one before, with `blocks`
     residual blocks; `attention` names the levels with attention, counted from 0 at full size (the middle always has it).
     There are channels / `head_width` heads, or `heads` where `head_width` is None: no tensor's shape shows which.
-    `audio_width` x `audio_window` numbers are heard at once. `audio_condition` is how: "double_pre_gn" (published),
+    `audio_width` x `audio_window` numbers are one frame's speech. `audio_condition` is how: "double_pre_gn" (published),
     "post_gn", "pre_gn" or "attention", which alone fixes the picture's `size`. `out_channels` is twice the picture's where
     the variance is learnt. With `patch` p > 1 the network works on p x p blocks of pixels folded into channels, p^2 times
     cheaper.
@@ -55,7 +55,11 @@ class UNet(nn.Module):
         layout = (width, multipliers, attention, blocks)
         inputs = 2 * channels + motion_frames * motion_channels
         block = partial(
-            ConditionedBlock, groups=groups, embedding=embedding, speech=LISTENING[audio_condition], dropout=dropout
+            ConditionedBlock,
+            groups=groups,
+            embedding=embedding,
+            speech=AUDIO_MODULATION[audio_condition],
+            dropout=dropout,
         )
 
         def attend(channels: int, level: int) -> nn.Module:
@@ -82,11 +86,11 @@ class UNet(nn.Module):
         """
         # The published angles fall over twice the width, not over half of it as elsewhere.
         time = self.time_embed["fc"](sinusoids(t, self.width // 2, span=2 * self.width))
-        heard = self.audio_embed(audio.flatten(1))
+        speech = self.audio_embed(audio.flatten(1))
         if self.audio_condition == "pre_gn":
-            time = time + heard
+            time = time + speech
         seen = functional.pixel_unshuffle(torch.cat([x, motion, identity], dim=1), self.patch)
-        hidden = through(self.input_blocks, self.middle_block, self.output_blocks, seen, time, heard)
+        hidden = through(self.input_blocks, self.middle_block, self.output_blocks, seen, time, speech)
         return functional.pixel_shuffle(self.out(hidden), self.patch)
 
 

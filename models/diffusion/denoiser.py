@@ -103,7 +103,7 @@ class Denoiser:
 
     `network(x, t)` takes the running image (n, c, ...) and the original step indices t (n,) int64. `base` is the picture
     that "residual_start" adds to; `limit` clips the clean image to [-limit, limit], None leaves it (latents). Clipping
-    moves the clean image: `recompute_noise` says whether the noise is that which leads from the clipped one to x, or stays
+    moves the clean image: `recompute_noise` says whether the noise is the one between the clipped image and x, or stays
     as the network has it; systems have published either.
     """
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 SIZE = 224  # pixels of the square face picture
 FRAMES = 5  # video frames that an embedding sees
-CEPSTRA, STEPS = 13, 20  # coefficients, and steps of 10 ms, that an embedding hears
+CEPSTRA, STEPS = 13, 20  # coefficients, and steps of 10 ms, that an embedding covers
 EMBEDDING = 1024
 FEATURE = 512
 
@@ -97,5 +97,5 @@ def lip_embeddings(network: SyncNet, frames: np.ndarray) -> np.ndarray:
 @torch.inference_mode()
 def speech_embeddings(network: SyncNet, windows: np.ndarray) -> np.ndarray:
     """Embeddings (N, 1024) float32 of MFCC windows (N, 13, 20) float32."""
-    heard = torch.from_numpy(windows).to(network.netfcaud[0].weight.device)
-    return network.speech(heard[:, None]).cpu().numpy()
+    speech = torch.from_numpy(windows).to(network.netfcaud[0].weight.device)
+    return network.speech(speech[:, None]).cpu().numpy()

@@ -1,8 +1,8 @@
 """Speech encoders of the transformers library: HuBERT, wav2vec 2.0, Whisper. Sound in, hidden states at 50 Hz out.
 
-Feature frame f of HuBERT and wav2vec 2.0 hears samples 320 f .. 320 f + 399, of Whisper those around 320 f, so T video
+Feature frame f of HuBERT and wav2vec 2.0 covers samples 320 f .. 320 f + 399, of Whisper those around 320 f, so T video
 frames have 2T feature frames (section 3.3 of the specification of HuBERT features). What is longer than a window goes
-through overlapping windows of which the middles are kept: constant memory, and every kept frame has heard its
+through overlapping windows of which the middles are kept: constant memory, and every kept frame has seen its
 surroundings.
 """
 
@@ -37,9 +37,11 @@ from toolkit.timing import SAMPLE_RATE
 logger = logging.getLogger("talkflow")
 
 RATE = SAMPLE_RATE // HOP  # feature frames per second
-RECEPTIVE = 400  # samples that one frame of HuBERT's and wav2vec 2.0's convolutions hears
+RECEPTIVE = 400  # samples that one frame of HuBERT's and wav2vec 2.0's convolutions covers
 VARIANCE_FLOOR = 1e-7
-CONTEXT = 5.0  # seconds on either side that a kept frame of long speech has heard at least (a quarter of short windows)
+CONTEXT = (
+    5.0  # seconds on either side that a kept frame of long speech has around it at least (a quarter of short windows)
+)
 
 MODELS = {"hubert": HubertModel, "wav2vec2": Wav2Vec2Model, "whisper": WhisperModel}
 UNUSED = {"masked_spec_embed"}  # the mask of pre-training, which some files lack
@@ -53,12 +55,12 @@ def load(encoder: str, model: str, *, download: bool = False, device: torch.devi
     Weights are safetensors, or are unpickled as tensors alone; no code is ever loaded.
     Raises InputError where the model is missing, of another kind, or incomplete.
     """
-    if download:  # only what is not here already asks the network
+    if download:  # only what is not here already goes to the network
         with suppress(InputError):
             return load(encoder, model, device=device)
     place = _place(model)
     local = not download or Path(place).is_dir()
-    # Or the hub is asked to convert other people's pickles, and, also with downloads off, for a list of programs to tell it of.
+    # Or the hub converts other people's pickles, and, also with downloads off, it gets a list of programs.
     os.environ.setdefault("DISABLE_SAFETENSORS_CONVERSION", "1")
     hub.HF_HUB_DISABLE_TELEMETRY = True
     transformers_logging.set_verbosity_error()  # what matters of its long warnings is raised here
@@ -102,18 +104,18 @@ def normalisation(samples: Samples) -> tuple[float, float]:
 
 
 def normalised(waveform: np.ndarray, mean: float, deviation: float) -> Tensor:
-    """What HuBERT and wav2vec 2.0 hear: (samples,) to (1, samples) float32 of zero mean and unit variance."""
+    """The input of HuBERT and wav2vec 2.0: (samples,) to (1, samples) float32 of zero mean and unit variance."""
     return torch.from_numpy((waveform - np.float32(mean)) / np.float32(deviation))[None]
 
 
 @torch.inference_mode()
-def hidden_states(network: PreTrainedModel, heard: Tensor) -> Tensor:
+def hidden_states(network: PreTrainedModel, signal: Tensor) -> Tensor:
     """All hidden states of one input: (layers + 1, frames, width).
 
-    heard: the normalised waveform (1, samples), or Whisper's log-mel (1, bins, 3000). Index 0 is what enters the first
+    signal: the normalised waveform (1, samples), or Whisper's log-mel (1, bins, 3000). Index 0 is what enters the first
     layer, the last index the output after the last layer and the final norm.
     """
-    output = network(heard, output_hidden_states=True)
+    output = network(signal, output_hidden_states=True)
     # transformers 4 keeps the final norm's output in last place, 5 its input: the published features are normed.
     return torch.cat((*output.hidden_states[:-1], output.last_hidden_state))
 
@@ -123,37 +125,37 @@ def end_padded(states: Tensor, frames: int) -> Tensor:
     return states[:, torch.arange(frames, device=states.device).clamp(max=states.shape[1] - 1)]
 
 
-Hear = Callable[[int, int], Tensor]  # feature frames first..last-1 of a clip -> (layers, last - first, width)
+States = Callable[[int, int], Tensor]  # feature frames first..last-1 of a clip -> (layers, last - first, width)
 
 
-def _waveform_ear(network: PreTrainedModel, samples: Samples) -> Hear:
+def _waveform_states(network: PreTrainedModel, samples: Samples) -> States:
     mean, deviation = normalisation(samples)
 
-    def hear(first: int, last: int) -> Tensor:
+    def states_of(first: int, last: int) -> Tensor:
         # The waveform is not padded at the clip's end (but to a first frame): the last feature frame is repeated.
         stop = min(last * HOP + RECEPTIVE - HOP, max(len(samples), RECEPTIVE))
         waveform = normalised(read_padded(samples, first * HOP, stop), mean, deviation)
         return end_padded(hidden_states(network, waveform.to(network.device)), last - first)
 
-    return hear
+    return states_of
 
 
-def _whisper_ear(network: WhisperEncoder, samples: Samples) -> Hear:
+def _whisper_states(network: WhisperEncoder, samples: Samples) -> States:
     seconds = network.config.max_source_positions // RATE
     to_mel = WhisperFeatureExtractor(feature_size=network.config.num_mel_bins, chunk_length=seconds)
 
-    def hear(first: int, last: int) -> Tensor:
+    def states_of(first: int, last: int) -> Tensor:
         waveform = read_padded(samples, first * HOP, last * HOP)  # filled up with silence to a whole window, then cut
         mel = to_mel(waveform, sampling_rate=SAMPLE_RATE, return_tensors="pt").input_features
         return hidden_states(network, mel.to(network.device))[:, : last - first]
 
-    return hear
+    return states_of
 
 
 def windows(frames: int, window: int, context: int) -> Iterator[tuple[int, int, int, int]]:
-    """What to keep and what to hear for it: (first, last, heard_from, heard_to), in feature frames.
+    """What to keep and the window around it: (first, last, window_start, window_stop), in feature frames.
 
-    The kept parts follow each other without gap; each is heard in a window of `window` frames (or all there are) with
+    The kept parts follow each other without gap; each is computed in a window of `window` frames (or all there are) with
     `context` frames on either side, where the clip has them.
     """
     if frames <= window:
@@ -162,8 +164,8 @@ def windows(frames: int, window: int, context: int) -> Iterator[tuple[int, int, 
     step = window - 2 * context
     for first in range(0, frames, step):
         last = min(first + step, frames)
-        heard_to = min(max(last + context, window), frames)
-        yield first, last, heard_to - window, heard_to
+        window_stop = min(max(last + context, window), frames)
+        yield first, last, window_stop - window, window_stop
 
 
 def features(
@@ -173,17 +175,17 @@ def features(
 
     samples: mono 16 kHz float, at least one
     layer: "all", from the input of the first layer to the normed output of the last, or one index (the axis stays)
-    window: seconds heard at once (Whisper: at most what it was built for)
+    window: seconds computed at once (Whisper: at most what it was built for)
     """
     chosen = _layer(network, layer)
     length = int(window * RATE)
     if isinstance(network, WhisperEncoder):
-        hear, length = _whisper_ear(network, samples), min(length, network.config.max_source_positions)
+        states_of, length = _whisper_states(network, samples), min(length, network.config.max_source_positions)
     else:
-        hear = _waveform_ear(network, samples)
+        states_of = _waveform_states(network, samples)
     context = min(int(CONTEXT * RATE), length // 4)
-    for first, last, heard_from, heard_to in windows(2 * video_frames(samples), length, context):
-        states = hear(heard_from, heard_to)[chosen, first - heard_from : last - heard_from]
+    for first, last, window_start, window_stop in windows(2 * video_frames(samples), length, context):
+        states = states_of(window_start, window_stop)[chosen, first - window_start : last - window_start]
         yield states.transpose(0, 1).float().cpu().numpy()
 
 

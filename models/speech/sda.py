@@ -14,7 +14,7 @@ from toolkit import devices
 from toolkit.speech import Recording, Samples, read_padded
 from toolkit.timing import SAMPLES_PER_FRAME
 
-WINDOW = 3200  # samples heard for one frame, 0.2 s at 16 kHz
+WINDOW = 3200  # samples that one frame takes, 0.2 s at 16 kHz
 _BEFORE = (WINDOW - SAMPLES_PER_FRAME) // 2  # of them before the frame's own samples begin
 _BLOCK = 750  # windows embedded at once: 30 s
 
@@ -25,13 +25,15 @@ _FIRST_KERNEL, _LAST_KERNEL = 80, 5
 
 
 def audio_windows(samples: Samples, first: int = 0, last: int | None = None) -> np.ndarray:
-    """What is heard for video frames first..last-1, or for all: (frames, 3200) float32, silence beyond the ends.
+    """The samples around video frames first..last-1, or for all: (frames, 3200) float32, silence beyond the ends.
 
     samples: mono 16 kHz float in [-1, 1]; N of them are floor(N / 640) frames. Window k is centred on frame k.
     """
     last = len(samples) // SAMPLES_PER_FRAME if last is None else last
-    heard = read_padded(samples, first * SAMPLES_PER_FRAME - _BEFORE, (last - 1) * SAMPLES_PER_FRAME + WINDOW - _BEFORE)
-    return np.lib.stride_tricks.sliding_window_view(heard, WINDOW)[::SAMPLES_PER_FRAME]
+    padded = read_padded(
+        samples, first * SAMPLES_PER_FRAME - _BEFORE, (last - 1) * SAMPLES_PER_FRAME + WINDOW - _BEFORE
+    )
+    return np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::SAMPLES_PER_FRAME]
 
 
 class WindowEncoder(nn.Module):

@@ -1,7 +1,7 @@
 """The baseline that does not move: one frame of the reference, held for as long as the speech lasts.
 
 It goes through the same interface as every system, so its row in the table shows what each metric gives to a picture that
-listens to nothing.
+takes no speech.
 """
 
 import numpy as np

@@ -13,7 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from models.training.task import Steps
-from toolkit.files import whole
+from toolkit.files import atomic_path
 from toolkit.log import PROGRESS, logger
 
 
@@ -116,7 +116,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
     """Checkpoints that appear whole or not at all."""
 
     def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: object = None) -> None:
-        with whole(path) as partial:
+        with atomic_path(path) as partial:
             torch.save(checkpoint, partial)
 
 

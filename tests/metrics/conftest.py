@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from metrics.accumulate import Given, Landmarks
 from metrics.landmark_distance import at_size
+from metrics.measure import Landmarks, MetricInputs
 from metrics.scoring import score
 from toolkit.files import write_json, write_text
 from toolkit.media.audio import write_audio
@@ -80,7 +80,7 @@ def _score(sample, folder, system, video, audio, opening, clips):
     reference = folder / f"reference_{list(clips).index(video)}.mp4"
     if not reference.exists():
         write_video(reference, portrait_frames(clips[video], 128))
-    given = Given(
+    given = MetricInputs(
         sample,
         reference=reference if own else None,
         reference_landmarks=_landmarks(clips[video], 128) if own else None,

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metrics.accumulate import Given, Landmarks, Seen
 from metrics.blinks import compute, falls, limits_of_blinks, online, published_limits, tracks
+from metrics.measure import Landmarks, MetricInputs, TrackedVideo
 from metrics.metric import NotComputed
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.geometry import eye_aspect_ratio
 from toolkit.faces.tracking import track
 from toolkit.files import read_json
@@ -39,7 +39,7 @@ def eyes(ratio):
 
 def values(ratio, ok=None):
     ok = np.ones(len(ratio), bool) if ok is None else ok
-    return compute(Seen(Given("video"), Landmarks(eyes(ratio), ok), (256, 256), (0, 0)))
+    return compute(TrackedVideo(MetricInputs("video"), Landmarks(eyes(ratio), ok), (256, 256), (0, 0)))
 
 
 BLINKS = [(10, 18), (40, 47), (70, 80)]
@@ -103,7 +103,7 @@ def test_the_blinks_of_a_synthetic_talker(tmp_path):
     speech = DEMO / "speech/balloons.flac"
     video, truth = tmp_path / "talker.mp4", tmp_path / "talker.json"
     render_talker(speech, speech.with_suffix(".json"), video, truth, clip="talker", look="plain", seed=1)
-    found = track(read_frames(video), detector("dlib"))
+    found = track(read_frames(video), get_detector("dlib"))
     [ratio] = tracks(Landmarks(found.points, found.ok))
     true = np.array([[blink["start"] * 25, blink["end"] * 25] for blink in read_json(truth)["blinks"]])
     assert len(true) >= 2

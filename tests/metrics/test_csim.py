@@ -8,12 +8,12 @@ import pytest
 from skimage.data import astronaut
 
 from metrics import csim
-from metrics.accumulate import Given
+from metrics.measure import MetricInputs
 from metrics.metric import NotComputed
 from metrics.scoring import score
 from models.perception.arcface import aligned
 from tests.small_graph import by_hand, write_graph
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.identity import describe
 from toolkit.faces.tracking import track
 from toolkit.media.frames import read_frames
@@ -44,18 +44,18 @@ def looked(monkeypatch):
     class Watched:
         def find(self, frame):
             seen.append(frame)
-            return detector("dlib").find(frame)
+            return get_detector("dlib").find(frame)
 
         def fit(self, frame, box):
-            return detector("dlib").fit(frame, box)
+            return get_detector("dlib").fit(frame, box)
 
-    monkeypatch.setattr(csim, "detector", lambda name: Watched())
+    monkeypatch.setattr(csim, "get_detector", lambda name: Watched())
     return seen
 
 
 def beside(frames, reference, **given):
     """The measure after these frames, each with the reference's."""
-    measure = csim.measure(Given(None, reference="real.mp4", **given))
+    measure = csim.measure(MetricInputs(None, reference="real.mp4", **given))
     for pair in zip(frames, reference, strict=True):
         measure.update(*pair)
     return measure
@@ -110,8 +110,8 @@ def test_both_networks_see_the_face_that_was_found_once(her, softer, looked, tmp
 
 
 def points(frame):
-    boxes, _ = detector("dlib").find(frame)
-    return detector("dlib").fit(frame, boxes[0])
+    boxes, _ = get_detector("dlib").find(frame)
+    return get_detector("dlib").fit(frame, boxes[0])
 
 
 def test_without_a_reference_the_persons_first_face_is_the_real_one(her, softer, looked):
@@ -139,25 +139,27 @@ def test_what_a_score_says_of_it(her, softer, tmp_path):
     write_video(tmp_path / "made.mp4", [softer] * 6)
     write_video(tmp_path / "real.mp4", [her] * 6)
     known = {"arcface": write_graph(tmp_path)}
-    follow = {"track": lambda frames: track(frames, detector=detector("dlib"))}
-    record = score(Given(tmp_path / "made.mp4", person=tmp_path / "real.mp4", weights=known), **follow).record
+    follow = {"track": lambda frames: track(frames, detector=get_detector("dlib"))}
+    record = score(MetricInputs(tmp_path / "made.mp4", person=tmp_path / "real.mp4", weights=known), **follow).record
     assert 0 < record["metrics"]["csim"] < 1
     assert record["metrics"]["csim_dlib"] > 0.96
     assert record["left_out"]["psnr"] == "no reference video"
     assert record["weights"]["arcface"]["licence"] == "nobody's"
     assert "onnxruntime" in record["versions"]
     absent = {"arcface": "nobody placed it"}
-    record = score(Given(tmp_path / "made.mp4", reference=tmp_path / "real.mp4", reasons=absent), **follow).record
+    record = score(
+        MetricInputs(tmp_path / "made.mp4", reference=tmp_path / "real.mp4", reasons=absent), **follow
+    ).record
     assert record["left_out"]["csim"] == "nobody placed it"
     assert record["metrics"]["csim_dlib"] > 0.96
-    record = score(Given(tmp_path / "made.mp4"), **follow).record
+    record = score(MetricInputs(tmp_path / "made.mp4"), **follow).record
     assert record["left_out"]["csim_dlib"] == "no video of the person whose face it should be"
 
 
 def test_real_people_are_told_apart(shared_data):
     """Frames of one clip against another moment of it, and against another person's."""
     clips = [shared_data / f"hdtf256/RD_Radio{number}_000.mp4" for number in (8, 22)]
-    same, other = (csim.measure(Given(None, person=person)) for person in clips)
+    same, other = (csim.measure(MetricInputs(None, person=person)) for person in clips)
     for frame in list(read_frames(clips[0], 200, 211)):
         same.update(frame, None)
         other.update(frame, None)

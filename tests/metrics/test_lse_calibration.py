@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from metrics import lse
-from metrics.accumulate import Given
+from metrics.measure import MetricInputs
 from models.checkpoints import write_weights
 from models.perception.checkpoints import convert
-from toolkit.media.audio import extract_audio, read_audio
+from toolkit.media.audio import extract_sound, read_audio
 from toolkit.media.frames import read_frames
 from toolkit.media.probe import probe
 
@@ -24,9 +24,9 @@ def test_example_video(tmp_path):
     if missing := [path.name for path in (video, weights) if not path.exists()]:
         pytest.skip(f"no {' and no '.join(missing)} in weights/perception")
     write_weights(tmp_path / "syncnet.safetensors", convert("syncnet", weights), {})
-    extract_audio(video, tmp_path / "sound.wav", zero=probe(video).video_start)
+    extract_sound(video, tmp_path / "sound.wav", zero=probe(video).video_start)
     sound = read_audio(tmp_path / "sound.wav")
-    measure = lse.measure(Given(video, sound=sound, weights={"syncnet": tmp_path / "syncnet.safetensors"}))
+    measure = lse.measure(MetricInputs(video, sound=sound, weights={"syncnet": tmp_path / "syncnet.safetensors"}))
     for frame in read_frames(video):
         measure.update(frame, None)
     values = measure.result()

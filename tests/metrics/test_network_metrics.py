@@ -7,9 +7,9 @@ import torch
 from skimage.data import astronaut
 
 from metrics import fid, fvd, lpips
-from metrics.accumulate import Given, Landmarks
 from metrics.batches import BATCH
 from metrics.frechet import Moments, frechet_distance
+from metrics.measure import Landmarks, MetricInputs
 from metrics.metric import NotComputed
 from metrics.scoring import score
 from models.perception.i3d import I3D, preprocessed
@@ -41,7 +41,7 @@ def feed(measure, generated, reference):
 
 def test_lpips_is_the_mean_over_frames(weights):
     one, other = pictures(BATCH + 2), pictures(BATCH + 2, seed=1)
-    found = feed(lpips.measure(Given(None, weights=weights)), one, other).result()
+    found = feed(lpips.measure(MetricInputs(None, weights=weights)), one, other).result()
     expected = distances(random_network("lpips_alex"), np.stack(other), np.stack(one)).mean()
     assert found == {"lpips": pytest.approx(expected, rel=1e-5)}
     assert expected > 0.01
@@ -50,9 +50,9 @@ def test_lpips_is_the_mean_over_frames(weights):
 def test_lpips_of_small_pictures_is_not_computed(weights):
     small = pictures(3, 48, 64)
     with pytest.raises(NotComputed, match="64×48 are too small, it takes 64"):
-        feed(lpips.measure(Given(None, weights=weights)), small, small).result()
+        feed(lpips.measure(MetricInputs(None, weights=weights)), small, small).result()
     with pytest.raises(NotComputed, match="no frame"):
-        lpips.measure(Given(None, weights=weights)).result()
+        lpips.measure(MetricInputs(None, weights=weights)).result()
 
 
 def of_video(network: I3D, frames):
@@ -63,7 +63,7 @@ def of_video(network: I3D, frames):
 
 def test_fid_keeps_every_frame_of_both_sides(weights):
     generated, reference = pictures(5), pictures(3, seed=1)
-    measure = feed(fid.measure(Given(None, weights=weights)), generated, reference)
+    measure = feed(fid.measure(MetricInputs(None, weights=weights)), generated, reference)
     assert measure.result() == {}
     found = measure.features()
     assert all((found.pop(f"{name}.frames") == [1] * 5).all() for name in fid.PREPROCESSINGS)
@@ -84,7 +84,7 @@ def test_fid_of_a_long_clip_takes_evenly_spaced_frames(weights, monkeypatch):
     monkeypatch.setattr("models.perception.inception.features", lambda network, frames, _: frames[:, 0, 0, :1])
     numbered = [np.full((64, 64, 3), number, np.uint8) for number in range(19)]
     for count, expected in ((4, [0, 1, 2, 3]), (5, [0, 2, 4]), (9, [0, 4, 8]), (19, [0, 8, 16])):
-        measure = feed(fid.measure(Given(None, weights=weights)), numbered[:count], numbered[:6])
+        measure = feed(fid.measure(MetricInputs(None, weights=weights)), numbered[:count], numbered[:6])
         measure.result()
         found = measure.features()
         assert found["fid.generated"].ravel().tolist() == expected
@@ -94,7 +94,7 @@ def test_fid_of_a_long_clip_takes_evenly_spaced_frames(weights, monkeypatch):
 
 def test_fvd_takes_all_windows_of_16_frames(weights):
     generated = pictures(35)
-    measure = feed(fvd.measure(Given(None, weights=weights)), generated, generated[:20])
+    measure = feed(fvd.measure(MetricInputs(None, weights=weights)), generated, generated[:20])
     assert measure.result() == {}
     assert measure.counts() == {"fvd_windows": 2, "fvd_frames_left_out": 3}
     found = measure.features()
@@ -108,8 +108,8 @@ def test_fvd_takes_all_windows_of_16_frames(weights):
 def test_fvd_of_a_short_clip_is_not_computed_but_of_the_whole_is(weights):
     generated = pictures(12)
     with pytest.raises(NotComputed, match="12 frames, it takes 16"):
-        feed(fvd.measure(Given(None, weights=weights)), generated, []).result()
-    given = Given(None, weights=weights, fvd_window=None)
+        feed(fvd.measure(MetricInputs(None, weights=weights)), generated, []).result()
+    given = MetricInputs(None, weights=weights, fvd_window=None)
     measure = feed(fvd.measure(given), generated, [])
     assert measure.result() == {}
     found = measure.features()
@@ -124,7 +124,7 @@ def test_fvd_of_a_short_clip_is_not_computed_but_of_the_whole_is(weights):
 
 def test_fvd_looks_no_longer_than_there_is_a_reference(weights):
     """Both sides are to have equally many frames."""
-    given = Given(None, reference="real.mp4", weights=weights, fvd_window=None)
+    given = MetricInputs(None, reference="real.mp4", weights=weights, fvd_window=None)
     measure = feed(fvd.measure(given), pictures(14), pictures(10, seed=1))
     measure.result()
     assert measure.features()["fvd.frames"].tolist() == [10]
@@ -132,7 +132,7 @@ def test_fvd_looks_no_longer_than_there_is_a_reference(weights):
 
 def test_a_clip_too_long_to_be_taken_whole_is_left_out_and_not_held(weights, monkeypatch):
     monkeypatch.setattr(fvd, "MOST", 10)
-    given = Given(None, weights=weights, fvd_window=None)
+    given = MetricInputs(None, weights=weights, fvd_window=None)
     measure = feed(fvd.measure(given), pictures(12), pictures(10))
     assert sum(map(len, measure._waiting.values())) == 10  # the reference's, which is short enough
     with pytest.raises(NotComputed, match="12 frames, it takes 10 of a whole clip at most"):
@@ -143,7 +143,9 @@ def test_a_clip_too_long_to_be_taken_whole_is_left_out_and_not_held(weights, mon
 
 @pytest.mark.parametrize("file", [fid, fvd])
 def test_the_real_clips_leave_no_features(file, weights):
-    measure = feed(file.measure(Given("real.mp4", reference="real.mp4", weights=weights)), pictures(20), pictures(20))
+    measure = feed(
+        file.measure(MetricInputs("real.mp4", reference="real.mp4", weights=weights)), pictures(20), pictures(20)
+    )
     with pytest.raises(NotComputed, match="which these are"):
         measure.result()
     assert measure.features() == {}
@@ -155,7 +157,7 @@ def test_more_noise_is_farther_from_the_truth(weights):
     found = []
     for noise in (5, 60):
         noisy = [np.clip(frame + rng.normal(0, noise, frame.shape), 0, 255).astype(np.uint8) for frame in truth]
-        rows = feed(fid.measure(Given(None, weights=weights)), noisy, truth)
+        rows = feed(fid.measure(MetricInputs(None, weights=weights)), noisy, truth)
         rows.result()
         sides = Moments(), Moments()
         for side, name in zip(sides, ("generated", "reference"), strict=True):
@@ -176,7 +178,7 @@ def test_one_pass_over_a_video_serves_them_all(weights, portrait, tmp_path):
     write_video(tmp_path / "generated.mp4", shifted)
     write_video(tmp_path / "reference.mp4", (portrait for _ in range(18)))
     sound = np.random.default_rng(0).normal(0, 0.1, 640 * 18).astype(np.float32)
-    given = Given(
+    given = MetricInputs(
         tmp_path / "generated.mp4", reference=tmp_path / "reference.mp4", sound=sound, weights=weights,
         reasons={"s3fd": "not placed"},
     )  # fmt: skip

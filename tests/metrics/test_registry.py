@@ -8,7 +8,7 @@ import pytest
 from skimage.data import astronaut
 
 from metrics import cpbd, fvd, psnr, smoothness, ssim
-from metrics.accumulate import Given
+from metrics.measure import MetricInputs
 from metrics.registry import AFTERWARDS, BY_NAME, FROM_FRAMES, METRICS
 from toolkit.settings import read_schema
 
@@ -29,7 +29,11 @@ def test_every_file_can_be_asked_for_its_values():
 def test_the_configuration_knows_which_windows_fvd_takes():
     schema = read_schema(Path(__file__).parents[2] / "config.schema.yaml")
     window = schema["properties"]["metrics"]["properties"]["fvd_window"]
-    assert (window["minimum"], window["maximum"], window["default"]) == (fvd.LEAST, fvd.MOST, Given(None).fvd_window)
+    assert (window["minimum"], window["maximum"], window["default"]) == (
+        fvd.LEAST,
+        fvd.MOST,
+        MetricInputs(None).fvd_window,
+    )
 
 
 def test_tables_and_scores_without_networks_need_no_torch():
@@ -45,7 +49,7 @@ def test_what_depends_on_the_size_of_the_picture_says_so():
     values: tuple[dict, dict] = {}, {}
     for found, pairs in zip(values, (large, small), strict=True):
         for file in (psnr, ssim, cpbd, smoothness):
-            measure = file.measure(Given(None))
+            measure = file.measure(MetricInputs(None))
             for generated, reference in pairs:
                 measure.update(generated, reference)
             found |= measure.result()

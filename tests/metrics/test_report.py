@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from metrics.registry import BY_NAME, METRICS
-from metrics.report import making, sections
+from metrics.report import provenance, sections
 from metrics.report.plots import colours
 from metrics.report.sections import FAMILIES, family, left_out, loudness, number
 from metrics.tables import OF_PAIRS, read_metrics, read_summary
@@ -130,7 +130,7 @@ def test_the_weights_are_listed_with_their_licences(page):
 
 
 def test_each_stage_says_how_it_was_trained(page):
-    rows = making.trainings(
+    rows = provenance.trainings(
         {"one": ("small", "trained"), "two": ("published", "published"), "three": ("small", "my/folder")},
         [
             {"system": "one", "stage": "a", "preset": "debug", "steps": 12, "clips": ["x", "y"], "synthetic_clips": 1},
@@ -160,7 +160,7 @@ def test_measuring_networks_and_detectors_have_licences_too():
         {"settings": {"detector": "dlib"}, "weights": {"eye": {"origin": "a.pt", "sha256": "1", "licence": "MIT"}}},
         {"settings": {"detector": "face_alignment"}, "weights": {"eye": {"origin": "a.pt", "sha256": "1"}}},
     ]
-    rows = {row["name"]: row for row in making.weights([], records, {})}
+    rows = {row["name"]: row for row in provenance.weights([], records, {})}
     assert list(rows) == ["eye", "dlib", "face_alignment"]
     assert rows["eye"]["licence"] == "not stated"  # the last record speaks
     assert "300-W" in rows["dlib"]["licence"]
@@ -168,7 +168,7 @@ def test_measuring_networks_and_detectors_have_licences_too():
 
 def test_settings_that_differ_are_all_told():
     records = [{"settings": {"view": view, "opening": f"{n}.json", "psnr": "x"}} for n, view in enumerate("aabbaa")]
-    found = making.settings(records)
+    found = provenance.settings(records)
     assert found == {"view": "a · b", "opening": "6 different ones"}
 
 

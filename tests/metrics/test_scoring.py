@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metrics.accumulate import Given, Landmarks, Measure, Transcripts
 from metrics.frames import ComparedFrames, resized, track_enlarged
+from metrics.measure import Landmarks, Measure, MetricInputs, Transcripts
 from metrics.registry import METRICS
 from metrics.scoring import score
 from toolkit.errors import InputError
@@ -36,7 +36,7 @@ def tracker(known):
 
 
 def scored(generated, track, **given):
-    return score(Given(generated, **given), track).record
+    return score(MetricInputs(generated, **given), track).record
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metrics import syncnet_tracks
-from metrics.accumulate import Given
 from metrics.lse import LipSync
+from metrics.measure import MetricInputs
 from metrics.syncnet_tracks import TrackedLipSync, face_crop, linked, overlap, smoothed
 from tests.random_weights import random_network
 from toolkit.media.frames import read_frames
@@ -73,7 +73,7 @@ def scene(tmp_path, monkeypatch):
         scored = lambda network, frames, scale, threshold: [next(seen) for _ in frames]  # noqa: E731
         monkeypatch.setattr("models.perception.s3fd.find_faces", scored)
         sound = np.random.default_rng(1).normal(0, 0.1, 640 * count).astype(np.float32)
-        given = Given(tmp_path / "scene.mp4", sound=sound)
+        given = MetricInputs(tmp_path / "scene.mp4", sound=sound)
         measure = TrackedLipSync(given, random_network("syncnet"), SimpleNamespace())
         for frame in read_frames(given.generated):
             measure.update(frame)
@@ -106,7 +106,7 @@ def test_a_clip_without_a_face_is_scored_as_it_is(scene):
 
 
 def test_a_new_picture_is_a_cut():
-    measure = TrackedLipSync(Given(None), None, None)
+    measure = TrackedLipSync(MetricInputs(None), None, None)
     measure._batches = SimpleNamespace(add=lambda frame: None)
     for shade in (20, 22, 200, 205):
         measure.update(np.full((64, 64, 3), [shade, 255 - shade, 90], np.uint8))
@@ -119,7 +119,7 @@ def test_small_pictures_are_seen_large_enough(monkeypatch, size, scale):
     monkeypatch.setattr(
         "models.perception.s3fd.find_faces", lambda network, frames, scale, threshold: asked.append(scale) or []
     )
-    measure = TrackedLipSync(Given(None), None, None)
+    measure = TrackedLipSync(MetricInputs(None), None, None)
     measure._find(np.zeros((1, size[1], size[0], 3), np.uint8))
     assert asked == [scale]
     assert max(size) * asked[0] >= syncnet_tracks.LONG_SIDE

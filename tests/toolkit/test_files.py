@@ -7,7 +7,7 @@ from toolkit import files
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     target = tmp_path / "a.json"
     files.write_json(target, {"old": 1})
-    with pytest.raises(RuntimeError), files.whole(target) as partial:
+    with pytest.raises(RuntimeError), files.atomic_path(target) as partial:
         partial.write_text("half")
         raise RuntimeError
     assert files.read_json(target) == {"old": 1}

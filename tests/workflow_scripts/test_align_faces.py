@@ -6,7 +6,7 @@ import pytest
 from skimage import data
 
 from toolkit.errors import InputError
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.mean_face import STABLE
 from toolkit.faces.similarity import apply, scale
 from toolkit.faces.view import read_view
@@ -23,7 +23,7 @@ FRAMES, HEIGHT, WIDTH = 40, 320, 400
 def portrait() -> tuple[np.ndarray, np.ndarray]:
     """A picture, (400, 400, 3), and its landmarks."""
     picture = np.ascontiguousarray(data.astronaut()[:400, 60:460])
-    dlib = detector("dlib")
+    dlib = get_detector("dlib")
     return picture, dlib.fit(picture, dlib.find(picture)[0][0])
 
 

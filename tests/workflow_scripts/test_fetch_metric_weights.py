@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from metrics.weights import asked_again
+from metrics.weights import retries
 from models.checkpoints import PublishedFile, read_weights, sha256
 from models.perception import checkpoints
 from models.perception.lpips import LPIPS
@@ -45,8 +45,8 @@ def fetch(tmp_path, monkeypatch):
     record = tmp_path / f"results/weights/perception/{NETWORK}.json"
 
     def run(download: bool = True) -> dict:
-        again, folder = asked_again([record]), tmp_path / "weights/perception"
-        fetch_metric_weights(record, network=NETWORK, folder=folder, download=download, asked_again=again)
+        again, folder = retries([record]), tmp_path / "weights/perception"
+        fetch_metric_weights(record, network=NETWORK, folder=folder, download=download, retries=again)
         found = read_json(record)
         assert bool(load_file(record.with_suffix(".safetensors"))) == found["available"]
         assert found["network"] == NETWORK
@@ -72,7 +72,7 @@ def test_fetched_checked_and_converted(server, content, publish, fetch, tmp_path
     publish(server.address, digest)
     assert fetch() == {
         "network": NETWORK, "available": True, "origin": f"{server.address}/{NAME}", "origin_sha256": digest,
-        "licence": "free", "sha256": sha256(weights(tmp_path)), "asked_again": 0,
+        "licence": "free", "sha256": sha256(weights(tmp_path)), "retries": 0,
     }  # fmt: skip
     torch.manual_seed(0)
     assert torch.equal(read_weights(weights(tmp_path))["features.0.weight"], LPIPS().features[0].weight)
@@ -103,7 +103,7 @@ def test_wrong_checksum(server, content, publish, fetch, tmp_path):
     server.files[NAME] = content[:-1] + b"x"
     publish(server.address, hashlib.sha256(content).hexdigest())
     record = fetch()
-    assert record.keys() == {"network", "available", "reason", "asked_again", "sha256"}  # it is not asked for again
+    assert record.keys() == {"network", "available", "reason", "retries", "sha256"}  # it is not asked for again
     assert "is not the published file" in record["reason"]
     assert str(tmp_path / "weights/perception" / NAME) in record["reason"]
     assert sorted(path.name for path in weights(tmp_path).parent.iterdir()) == [
@@ -132,19 +132,19 @@ def test_the_next_plan_differs_only_where_the_network_has_come_back(server, cont
     """What the rule's parameter is, before a run and after it."""
     record = tmp_path / f"results/weights/perception/{NETWORK}.json"
     publish("http://127.0.0.1:1/weights")
-    assert asked_again([record]) == 0
+    assert retries([record]) == 0
     fetch()
-    assert asked_again([record]) == 0, "it would be in vain"
+    assert retries([record]) == 0, "it would be in vain"
     write_json(record, read_json(record) | {"unreached": f"{server.address}/{NAME}"})
-    assert asked_again([record]) == 1, "the server answers, if only that it knows no HEAD"
+    assert retries([record]) == 1, "the server answers, if only that it knows no HEAD"
     fetch()
-    assert asked_again([record]) == 1, "in vain once more"
+    assert retries([record]) == 1, "in vain once more"
     server.files[NAME] = content
     write_json(record, read_json(record) | {"unreached": f"{server.address}/{NAME}"})
-    assert asked_again([record]) == 2
+    assert retries([record]) == 2
     publish(server.address)
     assert fetch()["available"]
-    assert asked_again([record]) == 2, "nothing is left to ask for"
+    assert retries([record]) == 2, "nothing is left to ask for"
 
 
 def test_web_page_in_place_of_the_file(server, content, publish, fetch):

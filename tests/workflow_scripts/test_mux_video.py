@@ -11,9 +11,9 @@ from models.registry import get_system
 from tests.toolkit.media.synthetic_clips import click_at, clicks
 from toolkit.errors import InputError
 from toolkit.faces.crop import Square, crop_frame, to_crop
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.files import write_npz
-from toolkit.media.audio import extract_audio, read_audio, write_audio
+from toolkit.media.audio import extract_sound, read_audio, write_audio
 from toolkit.media.frames import FrameReader, read_frames
 from toolkit.media.writer import write_video
 from workflow_scripts.mux_video import mux_video, pasted
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("mux")
     face = data.astronaut()[:256, 96:352]
     write_video(folder / "clip.mp4", [(face * (0.5 + 0.5 * n / SOURCE)).astype(np.uint8) for n in range(SOURCE)])
-    found = detector("dlib")
+    found = get_detector("dlib")
     box = found.find(face)[0][0]
     points = to_crop(found.fit(face, box), SQUARE, SIZE)
     write_npz(folder / "crop.npz", square=np.array(SQUARE), size=SIZE, points=np.stack([points] * SOURCE))
@@ -131,7 +131,7 @@ def test_the_deliverable(folder, tmp_path, frames, when_speech_ends, length):
         assert float(audio.duration * audio.time_base) == pytest.approx(length / 25, abs=1024 / 48_000)
         assert container.metadata["comment"] == "Synthetic video made by Talkflow with diffdub"
         assert container.metadata["title"] == "Synthetic: a--b"
-    extract_audio(output, tmp_path / "back.wav", zero=0.0, frames=length)
+    extract_sound(output, tmp_path / "back.wav", zero=0.0, frames=length)
     samples = read_audio(tmp_path / "back.wav")
     assert click_at(samples) == pytest.approx(0.4, abs=0.002)
     assert np.abs(samples[int((frames / 25 + 0.03) * 16_000) :]).max(initial=0) < 0.001

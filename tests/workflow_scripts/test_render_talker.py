@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.geometry import eye_aspect_ratio, mouth_opening
 from toolkit.files import read_json
-from toolkit.media.audio import extract_audio, read_audio
+from toolkit.media.audio import extract_sound, read_audio
 from toolkit.media.frames import read_frames
 from toolkit.media.probe import probe
 from workflow_scripts.render_talker import render_talker
@@ -34,7 +34,7 @@ def rendered(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def seen(rendered):
     """Landmarks (T, 68, 2) that dlib finds in every frame by itself."""
-    dlib = detector("dlib")
+    dlib = get_detector("dlib")
     points = []
     for frame in read_frames(rendered[0]):
         boxes, _ = dlib.find(frame)
@@ -83,7 +83,7 @@ def test_sound_and_picture_are_in_step(rendered, tmp_path):
     """The sound is the recording to a fraction of a millisecond, and lips are shut while the recording rests."""
     video, truth, speech = rendered
     media = probe(video)
-    extract_audio(video, tmp_path / "sound.wav", zero=media.video_start, frames=truth["frames"])
+    extract_sound(video, tmp_path / "sound.wav", zero=media.video_start, frames=truth["frames"])
     heard, spoken = read_audio(tmp_path / "sound.wav"), read_audio(speech)
     assert len(heard) == len(spoken)
     lags = range(-80, 81)

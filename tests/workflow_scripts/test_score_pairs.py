@@ -7,7 +7,7 @@ from metrics.landmark_distance import at_size
 from tests.metrics.conftest import portrait_frames
 from tests.random_weights import write_random_weights
 from toolkit.faces.crop import Square, to_crop
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.similarity import apply
 from toolkit.faces.tracking import track
 from toolkit.faces.view import Crop, read_view
@@ -32,7 +32,7 @@ def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clips")
     for name, rate in (("first", 1.0), ("second", 1.7)):
         write_video(folder / f"{name}.mp4", portrait_frames(opening(rate)))
-        found = track(read_frames(folder / f"{name}.mp4"), detector("dlib"))
+        found = track(read_frames(folder / f"{name}.mp4"), get_detector("dlib"))
         write_npz(folder / f"{name}.npz", square=np.array([0, 0, 256]), size=256, points=found.points, ok=found.ok)
     write_audio(folder / "sound.wav", np.zeros(640 * FRAMES, np.float32))
     write_json(folder / "first.json", {"mouth_opening": (opening(1.0) / 80).tolist()})

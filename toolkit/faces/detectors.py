@@ -33,12 +33,12 @@ class Detector(Protocol):
 
 
 @cache
-def detector(name: str) -> Detector:
+def get_detector(name: str) -> Detector:
     """The detector of that name, loaded once in a process."""
     if name == "dlib":
         return DlibDetector()
     if name == "face_alignment":
-        from toolkit.faces.alignment import AlignmentDetector
+        from toolkit.faces.face_alignment_detector import AlignmentDetector
 
         return AlignmentDetector()
     raise InputError(name, "no such face detector", f"Choose one of: {', '.join(NAMES)}")

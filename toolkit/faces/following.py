@@ -80,7 +80,7 @@ class Carrier:
         return self._last
 
     def _carry(self, frame: np.ndarray) -> Face:
-        """The face near its last place; absent where the detector, when asked, does not see the person there."""
+        """The face near its last place; absent where the detector does not see the person there."""
         rows, columns = window(self._last.box, frame.shape, _WINDOW)
         corner = np.array([columns.start, rows.start] * 2, np.float32)
         near, before = grey(frame[rows, columns]), self._last.box - corner

@@ -1,4 +1,4 @@
-"""Who is who: dlib's face descriptor, asked when a track has been broken."""
+"""Who is who: dlib's face descriptor, for a track that has been broken."""
 
 from functools import cache
 

@@ -26,7 +26,7 @@ class MeanFace(NamedTuple):
     width: int
 
 
-def mean_face(name: str = "main") -> np.ndarray:
+def read_mean_face(name: str = "main") -> np.ndarray:
     """The (68, 2) points of one of the published mean faces: `main`, or `packaged`, which is longer and rounded."""
     return np.array(json.loads(_FILE.read_text(encoding="utf-8"))[name], np.float64)
 
@@ -45,7 +45,7 @@ def placed(face: np.ndarray, scale: float, offset: tuple[float, float, float]) -
     return MeanFace(face, int(height * (1 + above + below)), int(width * (1 + 2 * side)))
 
 
-def alignment(points: np.ndarray, face: np.ndarray, smoothing: int, window: str = "centred") -> np.ndarray:
+def alignment_matrices(points: np.ndarray, face: np.ndarray, smoothing: int, window: str = "centred") -> np.ndarray:
     """(T, 2, 3) frame pixels -> aligned pixels for landmarks (T, 68, 2) and the placed mean face (68, 2).
 
     Each frame's transform is that of its points' mean over `smoothing` frames (`toolkit.faces.smoothing.running_mean`),

@@ -37,7 +37,7 @@ class Person:
         self._detector, self._face = detector, face
         self._portrait: tuple[np.ndarray, np.ndarray] | None = None  # picture and box of the first sighting
         self._descriptor: np.ndarray | None = None
-        self._strangers: list[Place] = []  # so that their descriptors are not asked for again in every frame
+        self._strangers: list[Place] = []  # so that their descriptors are not computed again in every frame
         self.most_seen = 0
 
     def pick(self, frame: np.ndarray, boxes: np.ndarray, last: Place | None = None) -> int | None:

@@ -1,4 +1,4 @@
-"""Pictures drawn along a similarity transform."""
+"""Pictures moved along a similarity transform."""
 
 import cv2
 import numpy as np

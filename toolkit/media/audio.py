@@ -6,7 +6,7 @@ import numpy as np
 import soundfile
 
 from toolkit.errors import InputError
-from toolkit.files import whole
+from toolkit.files import atomic_path
 from toolkit.media.container import opened
 from toolkit.media.ffmpeg import run, source, target
 from toolkit.timing import SAMPLE_RATE, SAMPLES_PER_FRAME, frame_count
@@ -33,18 +33,18 @@ def count_samples(path: str | Path) -> int:
 
 def write_audio(path: str | Path, samples: np.ndarray) -> None:
     """Write (samples,) float32 in -1 .. 1 as 16 kHz PCM16 wav, whole or not at all; louder samples are clipped."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         soundfile.write(partial, np.clip(samples, -1, 1), SAMPLE_RATE, subtype="PCM_16", format="WAV")
 
 
-def extract_audio(path: str | Path, wav: str | Path, *, zero: float, frames: int | None = None) -> None:
+def extract_sound(path: str | Path, wav: str | Path, *, zero: float, frames: int | None = None) -> None:
     """Write the sound of any media file as 16 kHz mono PCM16, exactly 640 samples for each of `frames` video frames.
 
     zero: the moment (seconds on the file's own clock, as time stamps count it) that becomes sample 0. Sound before it
         is cut, and where the sound starts later, silence is put in front, so that it stays in step with the picture.
     frames: without it, as many whole frames as the sound after `zero` lasts (rounded).
     """
-    with whole(wav) as partial:
+    with atomic_path(wav) as partial:
         _convert(path, partial, zero, frames)
         if frames is None:
             frames = frame_count(soundfile.info(partial).duration)

@@ -122,7 +122,7 @@ def _frames(container: InputContainer, video: VideoStream | None, found: Decoded
         try:
             packet = next(packets)
         except (StopIteration, av.error.FFmpegError):
-            return  # a truncated file ends here: what is missing is told by the time it ends
+            return  # a truncated file ends here: what is missing follows from the time it ends
         try:
             found.packets += 1
             yield from (frame for frame in packet.decode() if frame.pts is not None)

@@ -47,7 +47,7 @@ def opened(path: str | Path) -> Iterator[InputContainer]:
 
 
 def why_unreadable(path: Path) -> str:
-    """The likeliest reason why FFmpeg knows no container in `path`, told from its first bytes."""
+    """The likeliest reason why FFmpeg knows no container in `path`, by its first bytes."""
     with path.open("rb") as file:
         head = file.read(4096)
     if b"ftyp" in head[:16] or b"moov" in head[:16]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # PyAV is imported where a video is opened: a machine that re
 def read_frames(path: str | Path, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
     """Yield frames `start` .. `stop` - 1 of a video (a picture is a video of one): (H, W, 3) uint8 RGB, upright.
 
-    Any video is read whole; a `start` other than 0 asks for one of the workflow's own, where frames have numbers.
+    Any video is read whole; a `start` other than 0 needs one of the workflow's own, where frames have numbers.
     """
     if is_stack(path):
         yield from Stack(path).frames(start, stop)
@@ -105,7 +105,7 @@ class FrameReader:
             self._close()
             self._opening = opened(self.path)
             self._video = _video(self._opening.__enter__(), self.path)
-            self._video.codec_context.thread_count = 1  # frame threads would decode frames nobody asked for
+            self._video.codec_context.thread_count = 1  # frame threads would decode frames that nobody needs
             self._process = os.getpid()
         return self._video
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from toolkit.files import whole
+from toolkit.files import atomic_path
 from toolkit.media.container import opened, url
 from toolkit.timing import FPS
 
@@ -45,7 +45,7 @@ class MaskWriter:
 @contextmanager
 def atomic_masks(path: str | Path) -> Iterator[MaskWriter]:
     """Hand out a writer whose file appears at `path` when the block ends well, and not at all otherwise."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         writer = MaskWriter(partial)
         try:
             yield writer

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from toolkit.files import whole
+from toolkit.files import atomic_path
 from toolkit.media.ffmpeg import run, source, target
 from toolkit.media.frames import FrameReader
 from toolkit.timing import SAMPLES_PER_FRAME
@@ -21,5 +21,5 @@ def mux(mp4: str | Path, wav: str | Path, output: str | Path, *, title: str, com
     sound = source(wav)["a:0"].filter("apad").filter("atrim", end_sample=samples)
     codecs = {"vcodec": "copy", "acodec": "aac", "ar": _SOUND_RATE, "audio_bitrate": "128k"}
     words = {"metadata:g:0": f"title={title}", "metadata:g:1": f"comment={comment}"}
-    with whole(output) as partial:
+    with atomic_path(output) as partial:
         run(target(partial, source(mp4)["v:0"], sound, f="mp4", movflags="+faststart", **codecs, **words), output)

@@ -1,10 +1,10 @@
-"""Any video to the house's form: 25 frames a second by time stamps, upright, square pixels, even size, 8-bit BT.709."""
+"""Any video to the project's form: 25 frames a second by time stamps, upright, square pixels, even size, 8-bit BT.709."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.errors import InputError
-from toolkit.files import whole
+from toolkit.files import atomic_path
 from toolkit.media.colour import untagged_matrix
 from toolkit.media.container import opened
 from toolkit.media.ffmpeg import run, source, target
@@ -41,7 +41,7 @@ def resample_video(
         return Cut(0.0, write_video(mp4, [frame[: media.height // 2 * 2, : media.width // 2 * 2]], crf=crf))
     start = start or 0.0
     zero = media.video_start + start
-    with whole(mp4) as partial:
+    with atomic_path(mp4) as partial:
         limit = {} if end is None else {"frames:v": frame_count(end - start)}
         encoder = {"vcodec": "libx264", "crf": crf, "preset": "veryfast", "g": KEY_INTERVAL}
         tags = {"colorspace": "bt709", "color_primaries": "bt709", "color_trc": "bt709", "color_range": "tv"}

@@ -1,4 +1,4 @@
-"""Writing frames as H.264 at 25 frames a second, in the house's one colour convention: BT.709, limited, tagged."""
+"""Writing frames as H.264 at 25 frames a second, in the project's one colour convention: BT.709, limited, tagged."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import av
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-from toolkit.files import whole
+from toolkit.files import atomic_path
 from toolkit.media.colour import EXACT
 from toolkit.timing import FPS
 
@@ -20,7 +20,7 @@ _TIME_BASE = Fraction(1, FPS)
 class VideoWriter:
     """Takes (H, W, 3) uint8 RGB frames of one even size, one at a time.
 
-    crf: x264's quality: 14 cannot be told from the source by eye, 18 is good, 23 is x264's own.
+    crf: x264's quality: by eye 14 looks like the source, 18 is good, 23 is x264's own.
     intra: every frame a key frame, for random access.
     """
 
@@ -80,11 +80,11 @@ def to_yuv(frame: np.ndarray, *, threads: int | None = 1) -> av.VideoFrame:
 
 
 @contextmanager
-def whole_video(
+def atomic_video(
     path: str | Path, *, crf: int = 14, intra: bool = False, preset: str = "veryfast"
 ) -> Iterator[VideoWriter]:
     """Hand out a writer (`VideoWriter`) whose mp4 appears at `path` when the block ends well, and not at all otherwise."""
-    with whole(path) as partial:
+    with atomic_path(path) as partial:
         writer = VideoWriter(partial, crf=crf, intra=intra, preset=preset)
         try:
             yield writer
@@ -98,7 +98,7 @@ def write_video(
     path: str | Path, frames: Iterable[np.ndarray], *, crf: int = 14, intra: bool = False, preset: str = "veryfast"
 ) -> int:
     """Write frames ((H, W, 3) uint8 RGB, even size) as an mp4, whole or not at all; return how many there were."""
-    with whole_video(path, crf=crf, intra=intra, preset=preset) as writer:
+    with atomic_video(path, crf=crf, intra=intra, preset=preset) as writer:
         for frame in frames:
             writer.write(frame)
     return writer.frames

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.diffused_heads.unet import LISTENING, UNet
+from models.diffused_heads.unet import AUDIO_MODULATION, UNet
 
 SMALL = {"width": 16, "multipliers": (1, 2, 2), "blocks": 1, "head_width": 16, "groups": 4, "audio_width": 6}
 
@@ -87,7 +87,7 @@ def test_blocks_of_pixels_are_a_network_on_folded_pictures(settings):
     assert wanted.shape[1] == settings.get("out_channels", 6)
 
 
-@pytest.mark.parametrize("condition", LISTENING)
+@pytest.mark.parametrize("condition", AUDIO_MODULATION)
 @torch.no_grad()
 def test_frames_of_a_batch_do_not_know_of_each_other(condition):
     network = disturbed(audio_condition=condition, size=16)
@@ -98,7 +98,7 @@ def test_frames_of_a_batch_do_not_know_of_each_other(condition):
         torch.testing.assert_close(alone, whole[row : row + 1], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("condition", LISTENING)
+@pytest.mark.parametrize("condition", AUDIO_MODULATION)
 @torch.no_grad()
 def test_everything_that_it_is_given_matters(condition):
     network = disturbed(audio_condition=condition, size=16)
@@ -127,7 +127,7 @@ def test_time_is_told_by_the_published_angles():
     torch.testing.assert_close(heard[0], torch.cat([angles.cos(), angles.sin()], dim=1), rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("settings", [{"audio_condition": name} for name in LISTENING] + [{"patch": 2}], ids=str)
+@pytest.mark.parametrize("settings", [{"audio_condition": name} for name in AUDIO_MODULATION] + [{"patch": 2}], ids=str)
 def test_every_tensor_learns(settings):
     """Once none is zero; a tensor without a gradient stalls data-parallel training."""
     network = disturbed(size=16, **settings)

@@ -14,14 +14,14 @@ from skimage.data import astronaut
 from models.perception.arcface import SIZE, TEMPLATE, aligned, embed, five_points, load
 from tests.small_graph import by_hand, graph, weights, write_graph
 from toolkit.errors import InputError
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.geometry import LEFT_EYE, MOUTH_CORNERS, NOSE_TIP, RIGHT_EYE
 from toolkit.faces.similarity import apply
 
 
 def landmarks(frame: np.ndarray) -> np.ndarray:
-    boxes, _ = detector("dlib").find(frame)
-    return detector("dlib").fit(frame, boxes[0])
+    boxes, _ = get_detector("dlib").find(frame)
+    return get_detector("dlib").fit(frame, boxes[0])
 
 
 def with_five(five: np.ndarray) -> np.ndarray:

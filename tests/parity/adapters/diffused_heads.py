@@ -14,7 +14,7 @@ from models.diffusion import Schedule, cosine_schedule, estimate, posterior, rev
 from models.pictures import fitted, to_tensor
 from models.speech.sda import AudioEncoder, audio_windows
 from toolkit.faces import similarity
-from toolkit.faces.mean_face import alignment, mean_face, placed
+from toolkit.faces.mean_face import alignment_matrices, placed, read_mean_face
 from toolkit.faces.warp import warp
 
 Tensors = dict[str, Tensor]
@@ -23,7 +23,7 @@ Tensors = dict[str, Tensor]
 def mean_faces(case: dict, call: str, inputs: Tensors) -> Tensors:
     outputs = {}
     for name, settings in case["config"].items():
-        face = placed(mean_face(settings["mean_face"]), settings["scale"], settings["offset"])
+        face = placed(read_mean_face(settings["mean_face"]), settings["scale"], settings["offset"])
         outputs[f"{name}.aligned_mean_face"] = torch.from_numpy(face.points)
         outputs[f"{name}.crop_height_width"] = torch.tensor([face.height, face.width])
     return outputs
@@ -32,7 +32,7 @@ def mean_faces(case: dict, call: str, inputs: Tensors) -> Tensors:
 def face_alignment(case: dict, call: str, inputs: Tensors) -> Tensors:
     config, landmarks = case["config"], inputs["landmarks"].numpy()
     face = placed(inputs["mean_face_raw"].numpy(), config["scale"], config["offset"])
-    matrices = alignment(landmarks, face.points, config["smoothing_window"], "forward")
+    matrices = alignment_matrices(landmarks, face.points, config["smoothing_window"], "forward")
     frames = zip(inputs["video"].numpy(), matrices, strict=True)
     return {
         "aligned_mean_face": torch.from_numpy(face.points),

@@ -8,7 +8,7 @@ import pytest
 from skimage import data
 
 from toolkit.errors import InputError
-from toolkit.faces.detectors import detector
+from toolkit.faces.detectors import get_detector
 from toolkit.faces.geometry import inter_ocular, landmark_distance
 from toolkit.faces.tracking import Track, track
 from toolkit.media.frames import read_frames
@@ -22,7 +22,7 @@ class Counting:
     batch = 1
 
     def __init__(self) -> None:
-        self._detector = detector("dlib")
+        self._detector = get_detector("dlib")
         self.finds = self.pixels = self.fits = 0
 
     def find(self, image):
@@ -53,7 +53,7 @@ def swaying(picture: np.ndarray, frames: int) -> Iterator[np.ndarray]:
 
 def every_frame(frames) -> np.ndarray:
     """(T, 68, 2): the detector on every frame at full size, its strongest face."""
-    dlib = detector("dlib")
+    dlib = get_detector("dlib")
     return np.array([dlib.fit(frame, dlib.find(frame)[0][0]) for frame in frames])
 
 
@@ -87,7 +87,7 @@ def test_only_a_few_frames_are_held_at_a_time(portrait):
             yield frame
             del frame
 
-    assert len(track(frames(), detector("dlib")).ok) == 100
+    assert len(track(frames(), get_detector("dlib")).ok) == 100
 
 
 def test_frames_without_a_face_are_told_and_interpolated(portrait, caplog):
@@ -97,7 +97,7 @@ def test_frames_without_a_face_are_told_and_interpolated(portrait, caplog):
     frames[20:30] = [empty] * 10
     frames[55:] = [empty] * 5
     with caplog.at_level(logging.WARNING, logger="talkflow"):
-        found = track(iter(frames), detector("dlib"))
+        found = track(iter(frames), get_detector("dlib"))
     missing = np.r_[0:3, 20:30, 55:60]
     np.testing.assert_array_equal(np.flatnonzero(~found.ok), missing)
     assert "18 of 60" in caplog.text
@@ -111,11 +111,11 @@ def test_frames_without_a_face_are_told_and_interpolated(portrait, caplog):
 
 def test_a_clip_without_a_face_is_refused(portrait):
     with pytest.raises(InputError, match="no face is seen in any of 4"):
-        track([np.full_like(portrait, 90)] * 4, detector("dlib"))
+        track([np.full_like(portrait, 90)] * 4, get_detector("dlib"))
 
 
 def test_a_portrait_is_a_clip_of_one_frame(portrait):
-    found = track([portrait], detector("dlib"))
+    found = track([portrait], get_detector("dlib"))
     assert found.ok.tolist() == [True]
 
 
@@ -126,7 +126,7 @@ def pair(left: np.ndarray, right: np.ndarray) -> np.ndarray:
 def test_faces_are_counted_from_the_left_and_the_largest_is_the_default(portrait):
     small = cv2.copyMakeBorder(cv2.resize(portrait, (200, 200)), 28, 28, 28, 28, cv2.BORDER_REPLICATE)
     frames = [pair(small, portrait)] * 3
-    dlib = detector("dlib")
+    dlib = get_detector("dlib")
     assert (centres(track(frames, dlib)) > SIDE).all()
     assert (centres(track(frames, dlib, face=0)) < SIDE).all()
     assert (centres(track(frames, dlib, face=1)) > SIDE).all()
@@ -141,10 +141,10 @@ def test_faces_too_small_for_the_reduced_frame_are_found_at_full_size(portrait):
     wide = np.full((1080, 1400, 3), 90, np.uint8)
     wide[300:556, 100:356] = portrait
     wide[200:712, 700:1212] = cv2.resize(portrait, (512, 512))
-    found = track([wide] * 4, detector("dlib"), face=1)
+    found = track([wide] * 4, get_detector("dlib"), face=1)
     assert found.ok.all()
     assert (centres(found) > 700).all()
-    small = track([wide[:, :600]] * 4, detector("dlib"))
+    small = track([wide[:, :600]] * 4, get_detector("dlib"))
     assert small.ok.all()
     assert (np.abs(centres(small) - 228) < 60).all()
 
@@ -154,7 +154,7 @@ def test_while_one_of_two_twins_is_away_the_track_waits(portrait):
     moving = list(swaying(portrait, 60))
     empty = np.full_like(portrait, 90)
     frames = [pair(empty if 20 <= number < 35 else frame, portrait) for number, frame in enumerate(moving)]
-    found = track(frames, detector("dlib"), face=0)
+    found = track(frames, get_detector("dlib"), face=0)
     np.testing.assert_array_equal(np.flatnonzero(~found.ok), np.arange(20, 35))
     assert (centres(found) < SIDE).all()
 
@@ -201,7 +201,7 @@ def speakers(shared_data) -> list[list[np.ndarray]]:
 def test_after_a_cut_to_somebody_else_and_back_only_the_first_person_is_tracked(speakers):
     one, other = speakers
     frames = one[:15] + other[:15] + one[15:30]
-    found = track(frames, detector("dlib"))
+    found = track(frames, get_detector("dlib"))
     np.testing.assert_array_equal(np.flatnonzero(~found.ok), np.arange(15, 30))
     assert landmark_distance(found.points[35:], every_frame(frames[35:])).mean() < 0.03
 
@@ -210,7 +210,7 @@ def test_of_two_people_side_by_side_the_one_who_leaves_and_returns_is_tracked(sp
     one, other = speakers
     away = np.full_like(one[0], 90)
     frames = [pair(away if 10 <= number < 22 else one[number], other[number]) for number in range(40)]
-    found = track(frames, detector("dlib"), face=0)
+    found = track(frames, get_detector("dlib"), face=0)
     np.testing.assert_array_equal(np.flatnonzero(~found.ok), np.arange(10, 22))
     assert (centres(found) < SIDE).all()
 
@@ -219,7 +219,7 @@ def test_two_people_who_change_places_between_shots_are_not_mixed_up(speakers):
     one, other = speakers
     shots = [pair(one[number], other[number]) for number in range(12)]
     shots += [pair(other[number], one[number]) for number in range(12, 24)]
-    found = track(shots, detector("dlib"), face=0)
+    found = track(shots, get_detector("dlib"), face=0)
     assert found.ok.all()
     assert (centres(found)[:12] < SIDE).all()
     assert (centres(found)[12:] > SIDE).all()

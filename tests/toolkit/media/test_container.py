@@ -11,7 +11,7 @@ import soundfile
 
 from tests.toolkit.media.synthetic_clips import clicks, draw, even_times, make_clip, number_in
 from toolkit.errors import InputError
-from toolkit.media.audio import extract_audio
+from toolkit.media.audio import extract_sound
 from toolkit.media.container import opened
 from toolkit.media.ffmpeg import executable, run, source, target
 from toolkit.media.frames import read_frames
@@ -48,7 +48,7 @@ def test_every_name_is_only_a_name(tmp_path, monkeypatch, clip, name):
     for path in (name, tmp_path / name):  # relative and absolute
         assert probe(path).frames == 50
         cut = resample_video(path, f"out/{name}")
-        extract_audio(path, f"out/{name}.wav", zero=cut.zero, frames=cut.frames)
+        extract_sound(path, f"out/{name}.wav", zero=cut.zero, frames=cut.frames)
         assert [number_in(frame) for frame in read_frames(f"out/{name}")] == list(range(50))
     assert sorted(os.listdir(tmp_path)) == sorted([name, "out"])
     assert sorted(os.listdir("out")) == sorted([name, f"{name}.wav"])
@@ -75,7 +75,7 @@ def test_playlists_are_refused(tmp_path, clip, kind, suffix):
     attempts = [
         lambda: probe(path),
         lambda: resample_video(path, tmp_path / "clip.mp4"),
-        lambda: extract_audio(path, tmp_path / "clip.wav", zero=0.0, frames=25),
+        lambda: extract_sound(path, tmp_path / "clip.wav", zero=0.0, frames=25),
         lambda: next(read_frames(path)),
         lambda: run(target(tmp_path / "clip.mp4", source(path)["v:0"]), path),  # ffmpeg's own guard, without ours
     ]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.toolkit.media.synthetic_clips import click_at, clicks, draw, number_in
-from toolkit.media.audio import extract_audio, read_audio, write_audio
+from toolkit.media.audio import extract_sound, read_audio, write_audio
 from toolkit.media.ffmpeg import executable
 from toolkit.media.frames import read_frames
 from toolkit.media.mux import mux
@@ -38,7 +38,7 @@ def test_sound_is_in_step_and_silent_beyond_its_end(tmp_path):
     write_video(tmp_path / "v.mp4", map(draw, range(100)))
     write_audio(tmp_path / "a.wav", clicks([0.6], 1.0, 16_000))
     mux(tmp_path / "v.mp4", tmp_path / "a.wav", tmp_path / "out.mp4", title="t", comment="c")
-    extract_audio(tmp_path / "out.mp4", tmp_path / "back.wav", zero=0.0, frames=100)
+    extract_sound(tmp_path / "out.mp4", tmp_path / "back.wav", zero=0.0, frames=100)
     samples = read_audio(tmp_path / "back.wav")
     assert click_at(samples) == pytest.approx(0.6, abs=0.002)
     assert np.abs(samples[18_000:]).max() < 0.001

@@ -6,7 +6,7 @@ import pytest
 
 from tests.toolkit.media.synthetic_clips import click_at, clicks, draw, even_times, make_clip, number_in
 from toolkit.errors import InputError
-from toolkit.media.audio import count_samples, extract_audio, read_audio
+from toolkit.media.audio import count_samples, extract_sound, read_audio
 from toolkit.media.container import opened
 from toolkit.media.frames import read_frames
 from toolkit.media.probe import probe
@@ -72,7 +72,7 @@ def test_cut(tmp_path, start, end):
     numbers = [number_in(frame) for frame in read_frames(tmp_path / "clip.mp4")]
     assert cut.frames == len(numbers) == frame_count((end or len(times) * 1001 / 30_000) - (start or 0))
     require_right_pictures(numbers, times, start or 0)
-    extract_audio(source, tmp_path / "clip.wav", zero=cut.zero, frames=cut.frames)
+    extract_sound(source, tmp_path / "clip.wav", zero=cut.zero, frames=cut.frames)
     assert click_at(read_audio(tmp_path / "clip.wav")) == pytest.approx(0.4, abs=0.003)
 
 
@@ -92,7 +92,7 @@ def test_sound_stays_with_the_picture(tmp_path, container, picture_start, sound_
     sound = clicks([moment - sound_start], 3)
     source = make_clip(tmp_path / f"s.{container}", times, pictures=pictures, sound=sound, sound_start=sound_start)
     cut = resample_video(source, tmp_path / "clip.mp4", start=start)
-    extract_audio(source, tmp_path / "clip.wav", zero=cut.zero, frames=cut.frames)
+    extract_sound(source, tmp_path / "clip.wav", zero=cut.zero, frames=cut.frames)
     flash = np.argmax([frame.mean() > 128 for frame in read_frames(tmp_path / "clip.mp4")])
     samples = read_audio(tmp_path / "clip.wav")
     assert samples.size == cut.frames * SAMPLES_PER_FRAME
@@ -164,7 +164,7 @@ def test_real_clips(tmp_path, shared_data):
     assert len(clips) >= 6
     for source in clips:
         cut = resample_video(source, tmp_path / "clip.mp4")
-        extract_audio(source, tmp_path / "clip.wav", zero=cut.zero, frames=cut.frames)
+        extract_sound(source, tmp_path / "clip.wav", zero=cut.zero, frames=cut.frames)
         assert cut.frames == frame_count(probe(source).duration), source.name
         assert count_samples(tmp_path / "clip.wav") == cut.frames * SAMPLES_PER_FRAME
 

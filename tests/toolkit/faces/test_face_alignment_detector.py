@@ -8,7 +8,7 @@ import pytest
 from skimage import data
 
 from toolkit.errors import InputError
-from toolkit.faces.alignment import AlignmentDetector
+from toolkit.faces.face_alignment_detector import AlignmentDetector
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def trainings(presets: Mapping[str, tuple[str, str]], records: Iterable[dict]) -
     records = list(records)
     rows = []
     for system, (preset, source) in presets.items():
-        own = [record for record in records if record.get("system") == system] or [{}]
+        of_system = [record for record in records if record.get("system") == system] or [{}]
         rows += [
             {
                 "system": system,
@@ -56,7 +56,7 @@ def trainings(presets: Mapping[str, tuple[str, str]], records: Iterable[dict]) -
                 "clips": record.get("clips"),
                 "synthetic": record.get("synthetic_clips", 0),
             }
-            for record in own
+            for record in of_system
         ]
     return rows
 
@@ -65,12 +65,12 @@ def weights(trained: Iterable[dict], records: Iterable[dict], encoders: Mapping[
     """Every network's weights: `name`, what it is `used` for, where it `came` from, its `licence` and `digest`.
 
     `trained` are the records beside the systems' weights, whether trained here or published; `records` the scores,
-    which hold those of the networks that measure; `encoders` the models that hear speech, by the encoder's name.
+    which hold those of the networks that measure; `encoders` the models that encode speech, by the encoder's name.
     """
     records = list(records)
     rows = [_of_a_system(record) for record in trained]
     rows += [
-        {"name": name, "used": "hears speech", "came": model, "licence": "see the model's card", "digest": None}
+        {"name": name, "used": "encodes speech", "came": model, "licence": "see the model's card", "digest": None}
         for name, model in encoders.items()
     ]
     measuring = {name: record for scored in records for name, record in scored.get("weights", {}).items()}

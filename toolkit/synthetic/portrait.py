@@ -2,7 +2,7 @@
 
 scikit-image ships NASA's portrait of Eileen Collins (public domain) as `skimage.data.astronaut()`. Jaw, brows, nose and
 outer lips were found once by dlib's 68-point predictor on the photograph enlarged four times; the rims of the eyes and
-of the open mouth were drawn by hand, since a predictor's points are too coarse to cut along.
+of the open mouth were marked by hand, since a predictor's points are too coarse to cut along.
 
 A face is 96 control points: jaw (17), brows (10), nose (9), two eye rims (12 each), outer lips (12), mouth rim (24).
 Rims run clockwise from the corner at the left of the picture, evenly spaced in x: the upper edge with both corners,

@@ -2,8 +2,8 @@
 
 A metric's file has `METRICS`, its columns, and one of two functions:
 
-    measure(given) -> Measure             for what reads frames: made before the one pass over the videos
-    compute(seen) -> dict[str, Value]     for what is left to do after the pass: landmarks, openings, transcripts
+    measure(inputs) -> Measure            for what reads frames: made before the one pass over the videos
+    compute(tracked) -> dict[str, Value]  for what is left to do after the pass: landmarks, openings, transcripts
 
 It is listed in `metrics.registry`, which is imported where torch is not: networks are imported inside `measure`.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from metrics.metric import NotComputed
 
-Place = Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]
+ToComparisonFrame = Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]
 """(points (n, 68, 2) in pictures of a size, (n,) the pictures' frame numbers, that size) -> where distances are taken."""
 
 
@@ -49,7 +49,7 @@ class Transcripts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Given:
+class MetricInputs:
     """What is known of a generated video before its frames are read; what is absent leaves out what needs it.
 
     landmarks         the generated video's own, where somebody has tracked it already
@@ -59,7 +59,7 @@ class Given:
                       scaled to 256 x 256
     speech_opening    (T,) how the mouth opens in the clip that the speech is from, at 25 fps
     video_opening     (T,) how it opens in the clip that the picture is from
-    sound             (samples,) float32 at 16 kHz, what is heard with the generated video from its first frame on
+    sound             (samples,) float32 at 16 kHz, the sound that plays with the generated video from its first frame on
     fvd_window        frames of FVD's windows, None to take the clip whole
     weights           the weights (.safetensors) of each network that is there, by its name
     reasons           why something is absent, by the needs' names; `scoring.REASONS` where left out
@@ -70,7 +70,7 @@ class Given:
     reference: Path | None = None
     reference_landmarks: Landmarks | None = None
     person: Path | None = None
-    place: Place | None = None
+    place: ToComparisonFrame | None = None
     speech_opening: np.ndarray | None = None
     video_opening: np.ndarray | None = None
     sound: np.ndarray | None = None
@@ -80,10 +80,10 @@ class Given:
     reasons: Mapping[str, str] = field(default_factory=dict)
 
 
-class Seen(NamedTuple):
+class TrackedVideo(NamedTuple):
     """What is known after the pass: `generated`'s landmarks in its own pixels, sizes as (width, height)."""
 
-    given: Given
+    inputs: MetricInputs
     generated: Landmarks
     size: tuple[int, int]
     reference_size: tuple[int, int]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from toolkit.talker.portrait import EYE_A, EYE_B, LANDMARKS, MOUTH, OUTER_LIPS
+from toolkit.synthetic.portrait import EYE_A, EYE_B, LANDMARKS, MOUTH, OUTER_LIPS
 from toolkit.timing import FPS
 
 BLINK_SHUT, BLINK_HOLD, BLINK_REOPEN = 0.10, 0.08, 0.16  # s

@@ -38,7 +38,7 @@ class Mesh:
         in_hole = np.zeros(len(triangles), bool)
         for hole in holes:
             in_hole |= np.isin(triangles, np.arange(len(controls))[hole]).all(axis=1)
-        # Holes are drawn first: their neighbours may cover their edge, never the other way round.
+        # Holes are painted first: their neighbours may cover their edge, never the other way round.
         self.triangles = np.concatenate([triangles[in_hole], triangles[~in_hole]])
         border = np.isin(self.vertices, (0, size - 1)).any(axis=1)
         self.follow = harmonic(self.vertices, triangles[~in_hole], len(controls), border)

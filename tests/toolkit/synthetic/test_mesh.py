@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from toolkit.talker.mesh import Mesh, inverse_affine
-from toolkit.talker.picture import HOLES
-from toolkit.talker.portrait import MOUTH, OUTER_LIPS, SIZE, photograph
+from toolkit.synthetic.mesh import Mesh, inverse_affine
+from toolkit.synthetic.picture import HOLES
+from toolkit.synthetic.portrait import MOUTH, OUTER_LIPS, SIZE, photograph
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from toolkit.faces.geometry import mouth_opening
-from toolkit.talker.looks import LOOKS, look_named, mirror
-from toolkit.talker.motion import talker_motion
-from toolkit.talker.picture import coverage, talker, talker_frames
-from toolkit.talker.portrait import LANDMARKS, MOUTH, photograph
+from toolkit.synthetic.looks import LOOKS, look_named, mirror
+from toolkit.synthetic.motion import talker_motion
+from toolkit.synthetic.picture import coverage, talker, talker_frames
+from toolkit.synthetic.portrait import LANDMARKS, MOUTH, photograph
 
 
 def spoken(frames: int, seed: int = 3):

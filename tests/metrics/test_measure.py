@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metrics.accumulate import FrameMean
+from metrics.measure import FrameMean
 from metrics.metric import NotComputed
 from metrics.psnr import psnr
 

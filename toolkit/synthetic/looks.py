@@ -10,8 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from toolkit.talker.mesh import Mesh
-from toolkit.talker.portrait import EYE_A, EYE_B, MOUTH, OUTER_LIPS, SIZE, Portrait, photograph
+from toolkit.synthetic.mesh import Mesh
+from toolkit.synthetic.portrait import EYE_A, EYE_B, MOUTH, OUTER_LIPS, SIZE, Portrait, photograph
 
 FOREHEAD = 9  # pixels of skin above the brows
 
@@ -45,7 +45,7 @@ def glasses() -> Look:
     _, hair, background = regions(face)
     picture = tint(face.picture, hair, (0.35, 0.33, 0.42))
     picture = tint(picture, background, (0.52, 0.70, 0.92))
-    return Look(Portrait(picture, face.points), draw_glasses(face.points))
+    return Look(Portrait(picture, face.points), paint_glasses(face.points))
 
 
 LOOKS: dict[str, Callable[[], Look]] = {"plain": plain, "mirrored": mirrored, "glasses": glasses}
@@ -87,7 +87,7 @@ def reshape(face: Portrait, *, jaw_width: float, chin: float) -> Portrait:
 
 
 def regions(face: Portrait) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Soft masks (SIZE, SIZE) float32, 0 to 1, of skin, hair and background, told apart by colour and place."""
+    """Soft masks (SIZE, SIZE) float32, 0 to 1, of skin, hair and background, parted by colour and place."""
     smooth = cv2.GaussianBlur(face.picture, (0, 0), 1.2)
     lightness, _, yellow = cv2.split(cv2.cvtColor(smooth, cv2.COLOR_RGB2LAB))
     saturation = cv2.cvtColor(smooth, cv2.COLOR_RGB2HSV)[..., 1]
@@ -127,8 +127,8 @@ def tint(picture: np.ndarray, mask: np.ndarray, factors: tuple[float, float, flo
     return (picture * (1 - share + share * np.float32(factors))).round().astype(np.uint8)
 
 
-def draw_glasses(points: np.ndarray) -> np.ndarray:
-    """Round-rectangular dark frames (SIZE, SIZE, 4) before the eyes, drawn large and reduced for smooth edges."""
+def paint_glasses(points: np.ndarray) -> np.ndarray:
+    """Round-rectangular dark frames (SIZE, SIZE, 4) before the eyes, painted large and reduced for smooth edges."""
     scale = 8
     canvas = np.zeros((SIZE * scale, SIZE * scale), np.uint8)
     centres = [points[eye].mean(axis=0) + np.array([0, 1.5]) for eye in (EYE_A, EYE_B)]

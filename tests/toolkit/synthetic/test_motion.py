@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from toolkit.faces.geometry import eye_aspect_ratio
-from toolkit.talker.motion import SWAY, at_frames, blink, face_moves, talker_motion
-from toolkit.talker.portrait import LANDMARKS, photograph
+from toolkit.synthetic.motion import SWAY, at_frames, blink, face_moves, talker_motion
+from toolkit.synthetic.portrait import LANDMARKS, photograph
 
 STILL = {"roundness": 0.0, "lids": 0.0, "brows": 0.0}
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from metrics.metric import NotComputed
-from metrics.report.leads import FEWEST_CLIPS, Lead, leads
 from metrics.report.page import render
+from metrics.report.ranking import FEWEST_CLIPS, Best, best_systems
 from metrics.sets import SetValue
 from metrics.tables import metrics_table, summary_table
 
@@ -30,25 +30,25 @@ def records(name, /, **systems):
     ]
 
 
-def lead(name, found, sets=()):
-    return leads(summary_table(found, sets), metrics_table(found), found, BASELINES)[name, "self"]
+def best(name, found, sets=()):
+    return best_systems(summary_table(found, sets), metrics_table(found), found, BASELINES)[name, "self"]
 
 
 @pytest.mark.parametrize(("name", "sign"), [("f_lmd", -1), ("mouth_correlation", 1)])
 def test_a_small_lead_on_every_clip_is_more_than_noise(name, sign):
     found = records(name, a=sign * HARD, b=sign * HARD + sign * 0.1, c=sign * HARD - sign)
-    assert lead(name, found) == Lead("b", "")
+    assert best(name, found) == Best("b", "")
 
 
 def test_a_lead_that_turns_from_clip_to_clip_may_be_noise():
     found = records("f_lmd", a=HARD, b=HARD + np.resize([3, -3.1], CLIPS))
-    assert lead("f_lmd", found) == Lead("b", "may be noise")
+    assert best("f_lmd", found) == Best("b", "may be noise")
 
 
 def test_the_nearest_other_may_be_far_on_every_clip_and_a_third_near():
     far = records("f_lmd", a=HARD, b=HARD + 1)
-    assert lead("f_lmd", far) == Lead("a", "")
-    assert lead("f_lmd", far + records("f_lmd", c=HARD + np.resize([15, -12], CLIPS))) == Lead("a", "may be noise")
+    assert best("f_lmd", far) == Best("a", "")
+    assert best("f_lmd", far + records("f_lmd", c=HARD + np.resize([15, -12], CLIPS))) == Best("a", "may be noise")
 
 
 def test_equal_systems_are_seldom_told_apart():
@@ -59,29 +59,29 @@ def test_equal_systems_are_seldom_told_apart():
     for found in runs:
         means = metrics_table(found).groupby("system")["f_lmd"].mean()
         summary = pd.DataFrame([empty | {"system": system, "mean": mean} for system, mean in means.items()])
-        told += leads(summary, metrics_table(found), found, ())["f_lmd", "self"].doubt == ""
+        told += best_systems(summary, metrics_table(found), found, ())["f_lmd", "self"].doubt == ""
     assert 1 <= told <= 10  # 5 % of 100 are 5
 
 
 def test_equal_values_are_no_lead():
-    assert lead("f_lmd", records("f_lmd", a=HARD, b=HARD)) == Lead("a", "may be noise")
+    assert best("f_lmd", records("f_lmd", a=HARD, b=HARD)) == Best("a", "may be noise")
 
 
 @pytest.mark.parametrize(("clips", "doubt"), [(FEWEST_CLIPS - 1, "too few clips"), (FEWEST_CLIPS, "")])
 def test_few_clips_tell_nothing(clips, doubt):
-    assert lead("f_lmd", records("f_lmd", a=HARD[:clips], b=HARD[:clips] + 1)) == Lead("a", doubt)
+    assert best("f_lmd", records("f_lmd", a=HARD[:clips], b=HARD[:clips] + 1)) == Best("a", doubt)
 
 
 def test_clips_are_compared_that_both_systems_have():
-    assert lead("f_lmd", records("f_lmd", a=HARD, b=HARD[:3] + 1)) == Lead("b", "too few clips")
+    assert best("f_lmd", records("f_lmd", a=HARD, b=HARD[:3] + 1)) == Best("b", "too few clips")
 
 
 def test_baselines_lead_nothing():
     found = records("f_lmd", ground_truth=HARD - 9, still=HARD - 8, a=HARD, b=HARD + 1)
-    assert lead("f_lmd", found) == Lead("a", "")
-    assert lead("f_lmd", [one for one in found if one["system"] != "b"]) == Lead("a", "the only system")
+    assert best("f_lmd", found) == Best("a", "")
+    assert best("f_lmd", [one for one in found if one["system"] != "b"]) == Best("a", "the only system")
     truth = found[:CLIPS]
-    assert leads(summary_table(truth), metrics_table(truth), truth, BASELINES) == {}
+    assert best_systems(summary_table(truth), metrics_table(truth), truth, BASELINES) == {}
 
 
 @pytest.mark.parametrize(
@@ -98,12 +98,12 @@ def test_pictures_of_different_sizes_do_not_compare(name, side, doubt):
     found = records(name, a=HARD, b=HARD + 1)
     for one in found[CLIPS:]:
         one["sizes"] = SIZE | {side: [99, 99]}
-    assert lead(name, found).doubt == doubt
+    assert best(name, found).doubt == doubt
 
 
 def test_sets_have_no_interval():
     sets = [SetValue(system, "self", "fid", value, 8, 80) for system, value in (("a", 3.0), ("b", 2.0))]
-    assert lead("fid", records("f_lmd", a=HARD, b=HARD), sets) == Lead("b", "no interval")
+    assert best("fid", records("f_lmd", a=HARD, b=HARD), sets) == Best("b", "no interval")
 
 
 def test_the_page_marks_the_best_and_says_why_a_set_has_no_value():

@@ -6,10 +6,10 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from toolkit.talker.looks import Look, look_named
-from toolkit.talker.mesh import Mesh
-from toolkit.talker.motion import Motion, face_moves
-from toolkit.talker.portrait import EYE_A, EYE_B, LANDMARKS, MOUTH, SIZE
+from toolkit.synthetic.looks import Look, look_named
+from toolkit.synthetic.mesh import Mesh
+from toolkit.synthetic.motion import Motion, face_moves
+from toolkit.synthetic.portrait import EYE_A, EYE_B, LANDMARKS, MOUTH, SIZE
 
 HOLES = (EYE_A, EYE_B, MOUTH)
 OVERSAMPLING = 4  # of a hole's outline, for smooth edges
@@ -36,7 +36,7 @@ class Talker:
         """Pictures (SIZE, SIZE, 3) uint8 RGB, one per frame of `motion`."""
         for index in range(len(motion.opening)):
             moved, head = self.place(motion, index)
-            yield self.draw(moved, head)
+            yield self.render(moved, head)
 
     def landmarks(self, motion: Motion) -> np.ndarray:
         """True places (T, 68, 2) of the 68 landmarks, pixels."""
@@ -52,7 +52,7 @@ class Talker:
         carried = shaped @ head[:, :2].T + head[:, 2]
         return shaped + self.rigidity[:, None] * (carried - shaped), head
 
-    def draw(self, moved: np.ndarray, head: np.ndarray) -> np.ndarray:
+    def render(self, moved: np.ndarray, head: np.ndarray) -> np.ndarray:
         """The picture for vertices at `moved` on a head that is carried by `head`."""
         picture = self.mesh.warp(self.skin, moved)
         for eye in (EYE_A, EYE_B):
@@ -88,7 +88,7 @@ def rigidity(vertices: np.ndarray) -> np.ndarray:
 
 
 def fill_holes(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The picture with lids and lips drawn on over eyes and teeth, so that no tooth shines through at a lip's edge."""
+    """The picture with lids and lips painted over eyes and teeth, so that no tooth shines through at a lip's edge."""
     mask = np.zeros((SIZE, SIZE), np.uint8)
     for hole in HOLES:
         cv2.fillPoly(mask, [np.round(points[hole]).astype(np.int32)], 255)

@@ -18,20 +18,20 @@ FEWEST_CLIPS = 6
 """Fewer cannot tell: of two equal systems one is ahead on all of five clips once in 16 runs."""
 
 
-class Lead(NamedTuple):
+class Best(NamedTuple):
     """The `system` with the best mean, and the `doubt` whether that makes it the best; empty where it does."""
 
     system: str
     doubt: str
 
 
-def leads(
+def best_systems(
     summary: pd.DataFrame, table: pd.DataFrame, records: Iterable[dict], baselines: Collection[str]
-) -> dict[tuple[str, str], Lead]:
-    """Who leads, by name of metric and kind of pair, where a direction is better and a system has a value.
+) -> dict[tuple[str, str], Best]:
+    """The best system by name of metric and kind of pair, where a direction is better and a system has a value.
 
     `summary` and `table` are those of `metrics.tables`, `records` the scores that they were made of; `baselines` are what
-    systems are held against, and lead nothing.
+    systems are held against, and never best.
     """
     summary, table = (rows[~rows["system"].isin(baselines)] for rows in (summary, table))
     records = [record for record in records if record["system"] not in baselines]
@@ -42,14 +42,14 @@ def leads(
         if systems:
             of_kind = [record for record in records if record["kind"] == kind]
             values = table[table["kind"] == kind]
-            found[metric.name, kind] = Lead(systems[0], _doubt(metric, *systems, records=of_kind, table=values))
+            found[metric.name, kind] = Best(systems[0], _doubt(metric, *systems, records=of_kind, table=values))
     return found
 
 
 def _doubt(metric: Metric, first: str, *others: str, records: list[dict], table: pd.DataFrame) -> str:
     """Whether the first is ahead of each of the others on the same clips, which differ more than systems do.
 
-    Wilcoxon's signed-rank test of each clip's mean lead: a bootstrap interval of it is too narrow for few clips.
+    Wilcoxon's signed-rank test of each clip's mean difference: a bootstrap interval of it is too narrow for few clips.
     """
     if not others:
         return "the only system"
@@ -59,11 +59,11 @@ def _doubt(metric: Metric, first: str, *others: str, records: list[dict], table:
         return "no interval"
     values = table.pivot(index=["video", "pair"], columns="system", values=metric.name)
     for other in others:
-        lead = (values[first] - values[other]).dropna().groupby("video").mean()
-        if len(lead) < FEWEST_CLIPS:
+        difference = (values[first] - values[other]).dropna().groupby("video").mean()
+        if len(difference) < FEWEST_CLIPS:
             return "too few clips"
         better = "greater" if metric.direction == "higher" else "less"
-        if not lead.any() or wilcoxon(lead, alternative=better).pvalue > CHANCE / 2:
+        if not difference.any() or wilcoxon(difference, alternative=better).pvalue > CHANCE / 2:
             return "may be noise"
     return ""
 
