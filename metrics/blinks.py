@@ -29,14 +29,14 @@ _SOURCE = "Soukupová and Čech 2016 (eye aspect ratio); DinoMan/blink-detector,
 _SETTINGS = f"a fall of the eye aspect ratio over {FALL} in a frame; up to {BRIDGE} frames without a face interpolated"
 METRICS = tuple(
     Metric(
-        name,
-        title,
-        unit,
-        "neutral",
-        ("generated landmarks",),
-        definition,
-        _SOURCE,
-        _SETTINGS if name == "blinks" else "",
+        name=name,
+        title=title,
+        unit=unit,
+        direction="neutral",
+        needs=("generated landmarks",),
+        definition=definition,
+        source=_SOURCE,
+        settings=_SETTINGS if name == "blinks" else "",
         summary="rate" if unit == "1/s" else "median",
     )
     for name, title, unit, definition in (

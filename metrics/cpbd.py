@@ -15,13 +15,13 @@ from metrics.metric import Metric, NotComputed
 
 METRICS = (
     Metric(
-        "cpbd",
-        "CPBD",
-        "0..1",
-        "higher",
-        (),
-        "Share of the upright edges whose width is below what the eye takes for blur, mean over frames.",
-        "Narvekar and Karam 2011; own code after the cpbd package 1.0.7",
+        name="cpbd",
+        title="CPBD",
+        unit="0..1",
+        direction="higher",
+        needs=(),
+        definition="Share of the upright edges whose width is below what the eye takes for blur, mean over frames.",
+        source="Narvekar and Karam 2011; own code after the cpbd package 1.0.7",
         settings="the frame that is scored (face crop or whole frame) in grey, as decoded; Canny of scikit-image on 0..255",
         size_dependent=True,
     ),

@@ -43,23 +43,25 @@ _FACES = (
 )
 METRICS = (
     Metric(
-        "csim",
-        "CSIM",
-        "cosine",
-        "higher",
-        ("person", "arcface"),
-        _DEFINITION.format("ArcFace's embeddings", ""),
-        "Deng et al. 2019; InsightFace's w600k_r50 (buffalo_l v0.7; non-commercial research only)",
+        name="csim",
+        title="CSIM",
+        unit="cosine",
+        direction="higher",
+        needs=("person", "arcface"),
+        definition=_DEFINITION.format("ArcFace's embeddings", ""),
+        source="Deng et al. 2019; InsightFace's w600k_r50 (buffalo_l v0.7; non-commercial research only)",
         settings=f"{_FACES}112×112 faces aligned by eyes, nose tip and corners of the mouth; onnxruntime",
     ),
     Metric(
-        "csim_dlib",
-        "CSIM (dlib)",
-        "cosine",
-        "higher",
-        ("person",),
-        _DEFINITION.format("dlib's face descriptors", " Two people have about 0.83, one person 0.96 and more."),
-        "King 2017, dlib_face_recognition_resnet_model_v1 (CC0)",
+        name="csim_dlib",
+        title="CSIM (dlib)",
+        unit="cosine",
+        direction="higher",
+        needs=("person",),
+        definition=_DEFINITION.format(
+            "dlib's face descriptors", " Two people have about 0.83, one person 0.96 and more."
+        ),
+        source="King 2017, dlib_face_recognition_resnet_model_v1 (CC0)",
         settings=f"{_FACES}150×150 faces aligned to the points",
     ),
 )

@@ -23,14 +23,14 @@ SIDES = ("generated", "reference")
 
 METRICS = (
     Metric(
-        "fvd",
-        "FVD",
-        "distance",
-        "lower",
-        ("i3d",),
-        "Fréchet distance of the 400 I3D logits of the generated and of the real clips, all their windows or each clip "
+        name="fvd",
+        title="FVD",
+        unit="distance",
+        direction="lower",
+        needs=("i3d",),
+        definition="Fréchet distance of the 400 I3D logits of the generated and of the real clips, all their windows or each clip "
         "whole, as the settings say; unbiased covariances in float64. Too large for few of them.",
-        "Unterthiner et al. 2018; I3D (Kinetics-400) and preprocessing of VideoGPT and PVDM",
+        source="Unterthiner et al. 2018; I3D (Kinetics-400) and preprocessing of VideoGPT and PVDM",
         settings="shorter side to 224 bilinearly without antialiasing, centre crop, -1..1",
         of="set",
         size_dependent=True,

@@ -17,14 +17,14 @@ NETWORKS = {"lpips": "lpips_alex", "lpips_vgg": "lpips_vgg"}
 
 METRICS = tuple(
     Metric(
-        name,
-        title,
-        "distance",
-        "lower",
-        ("reference", NETWORKS[name]),
-        f"Distance of the {trunk} features of the generated and the reference frame, learnt from people's judgement "
+        name=name,
+        title=title,
+        unit="distance",
+        direction="lower",
+        needs=("reference", NETWORKS[name]),
+        definition=f"Distance of the {trunk} features of the generated and the reference frame, learnt from people's judgement "
         f"(v0.1), mean over frames.{remark}",
-        "Zhang et al. 2018; own network, weights as published",
+        source="Zhang et al. 2018; own network, weights as published",
         settings=f"{trunk}, v0.1, frames at the reference's size, scaled to -1..1",
         size_dependent=True,
     )

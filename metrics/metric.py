@@ -10,7 +10,7 @@ class NotComputed(Exception):
     """A value that does not exist for this pair; the text is the reason, as the report prints it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metric:
     """One column of the table: `definition` and `source` are sentences for the reader of the report.
 

@@ -20,34 +20,34 @@ and encoded as H.264 (measured at 64 to 256 pixels, crf 14 and 23); correlation 
 _OPENING = "specs of the synthetic talkers; opening = gap between the inner lips (62, 66) over the outer-eye distance"
 METRICS = (
     Metric(
-        "mouth_correlation",
-        "Mouth correlation",
-        "Pearson r",
-        "higher",
-        ("generated landmarks", "speech opening"),
-        "Correlation over frames of the generated mouth's opening with that in the clip that the speech is from. "
+        name="mouth_correlation",
+        title="Mouth correlation",
+        unit="Pearson r",
+        direction="higher",
+        needs=("generated landmarks", "speech opening"),
+        definition="Correlation over frames of the generated mouth's opening with that in the clip that the speech is from. "
         "Left out for a mouth that does not move.",
-        _OPENING,
+        source=_OPENING,
     ),
     Metric(
-        "mouth_spread",
-        "Mouth spread",
-        "ratio",
-        "neutral",
-        ("generated landmarks", "speech opening"),
-        "Standard deviation of the generated opening over that in the speech's own clip: 1 is as lively as the truth, "
+        name="mouth_spread",
+        title="Mouth spread",
+        unit="ratio",
+        direction="neutral",
+        needs=("generated landmarks", "speech opening"),
+        definition="Standard deviation of the generated opening over that in the speech's own clip: 1 is as lively as the truth, "
         "under 0.5 is mumbling, 0 a held mouth.",
-        _OPENING,
+        source=_OPENING,
     ),
     Metric(
-        "mouth_correlation_video",
-        "Mouth correlation, picture",
-        "Pearson r",
-        "neutral",
-        ("generated landmarks", "video opening"),
-        "The control of crossed pairs: correlation with the opening in the clip that the picture is from. It should be "
+        name="mouth_correlation_video",
+        title="Mouth correlation, picture",
+        unit="Pearson r",
+        direction="neutral",
+        needs=("generated landmarks", "video opening"),
+        definition="The control of crossed pairs: correlation with the opening in the clip that the picture is from. It should be "
         "far below the mouth correlation; where it is not, the mouth is copied instead of following speech.",
-        _OPENING,
+        source=_OPENING,
     ),
 )
 

@@ -20,14 +20,14 @@ BLOCK = 96
 
 METRICS = (
     Metric(
-        "niqe",
-        "NIQE",
-        "distance",
-        "lower",
-        ("niqe",),
-        "Distance of 36 statistics of the frame's 96-pixel blocks from those of natural pictures, mean over frames. Rough for "
+        name="niqe",
+        title="NIQE",
+        unit="distance",
+        direction="lower",
+        needs=("niqe",),
+        definition="Distance of 36 statistics of the frame's 96-pixel blocks from those of natural pictures, mean over frames. Rough for "
         "pictures of few blocks (256×256 has four), not defined below two.",
-        "Mittal et al. 2013; own code after BasicSR's definition, the authors' parameters",
+        source="Mittal et al. 2013; own code after BasicSR's definition, the authors' parameters",
         settings="luma of BT.601 in 16..235, blocks of 96 from the top left, two scales, frames as decoded, not resized",
         size_dependent=True,
     ),

@@ -10,14 +10,14 @@ from metrics.metric import Metric
 
 METRICS = (
     Metric(
-        "psnr",
-        "PSNR",
-        "dB",
-        "higher",
-        ("reference",),
-        "10·log10(255² / mean squared difference) of each frame over all pixels and RGB together, mean over frames. "
+        name="psnr",
+        title="PSNR",
+        unit="dB",
+        direction="higher",
+        needs=("reference",),
+        definition="10·log10(255² / mean squared difference) of each frame over all pixels and RGB together, mean over frames. "
         "Frames equal to the reference's (infinite) are left out and counted.",
-        "scikit-image peak_signal_noise_ratio",
+        source="scikit-image peak_signal_noise_ratio",
         size_dependent=True,
     ),
 )

@@ -14,15 +14,15 @@ from metrics.metric import Metric
 
 METRICS = (
     Metric(
-        "ssim",
-        "SSIM",
-        "-1..1",
-        "higher",
-        ("reference",),
-        "Structural similarity: Gaussian window 11×11 (sigma 1.5), k1 0.01, k2 0.03, range 255, population covariance, "
+        name="ssim",
+        title="SSIM",
+        unit="-1..1",
+        direction="higher",
+        needs=("reference",),
+        definition="Structural similarity: Gaussian window 11×11 (sigma 1.5), k1 0.01, k2 0.03, range 255, population covariance, "
         "border of 5 pixels left out, mean over RGB and over frames.",
-        "Wang et al. 2004; scikit-image structural_similarity",
-        "gaussian 11×11, sigma 1.5, population covariance, data range 255",
+        source="Wang et al. 2004; scikit-image structural_similarity",
+        settings="gaussian 11×11, sigma 1.5, population covariance, data range 255",
         size_dependent=True,
     ),
 )

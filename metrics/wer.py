@@ -14,14 +14,14 @@ from toolkit.errors import InputError
 
 METRICS = (
     Metric(
-        "wer",
-        "WER",
-        "share",
-        "lower",
-        ("transcripts",),
-        "Substituted, left out and added words of a lip reader's transcript over the words that are said, both in lower "
+        name="wer",
+        title="WER",
+        unit="share",
+        direction="lower",
+        needs=("transcripts",),
+        definition="Substituted, left out and added words of a lip reader's transcript over the words that are said, both in lower "
         "case without punctuation. On single words it is 1 - accuracy.",
-        "jiwer; the lip reader is the user's own, named in the score's settings",
+        source="jiwer; the lip reader is the user's own, named in the score's settings",
     ),
 )
 
