@@ -32,7 +32,7 @@ ONLY_PLANNED = {
     "snakemake": ("--dry-run",),
     "make": ("--dry-run",),
     "pip": ("--dry-run", "--no-deps", "--no-build-isolation"),
-    "pytest": ("--collect-only", "--quiet"),
+    "pytest": ("--collect-only", "--quiet", "tests/toolkit/test_batches.py"),
 }
 # Where a clip of each actor whom Diffused Heads was tested on lies.
 CREMA = [f"s{actor}/10{actor}_DFA_ANG_XX" for actor in (15, 20, 21, 30, 33, 52, 62, 81, 82, 89)]
@@ -101,6 +101,7 @@ IN_FULL = {
 AT_SMALL_SIZE = {
     "python -m benchmarks.gpu": ("--tiny", "--seconds", "0", "--cases", "diffdub/sequence"),
     "python -m benchmarks.gpu prepare": ("--tiny",),
+    "python benchmarks/landmarks.py": ("--budget", "1"),
 }
 NEEDS_A_RUN = "snakemake --report"
 

@@ -172,6 +172,6 @@ def test_real_clips(tmp_path, shared_data):
 @pytest.mark.slow
 def test_real_tall_clips(tmp_path, shared_data):
     for source in shared_data.glob("wild/portrait_1080x1920*.mp4"):
-        cut = resample_video(source, tmp_path / "clip.mp4")
-        assert cut.frames == frame_count(probe(source).duration), source.name
+        cut = resample_video(source, tmp_path / "clip.mp4", end=4.0)
+        assert cut.frames == 100, source.name
         assert next(read_frames(tmp_path / "clip.mp4")).shape == (1920, 1080, 3)
