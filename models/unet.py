@@ -1,7 +1,7 @@
-"""What the systems' UNets are made of (Dhariwal and Nichol 2021, appendix): levels, lateral connections, resampling, attention.
+"""What the systems' UNets are made of (Dhariwal and Nichol 2021, appendix): levels, skip connections, resampling, attention.
 
 A UNet here is a list of stages down, a middle, and a list of stages up. Each system brings its own residual block, which
-knows what it is conditioned on, and lays the stages out with `descent`, `middle` and `ascent`.
+knows what it is conditioned on, and lays the stages out with `down_blocks`, `mid_block` and `up_blocks`.
 """
 
 import math
@@ -45,23 +45,23 @@ def resample(x: Tensor, direction: str | None) -> Tensor:
 def convolution(inputs: int, outputs: int, *, zero: bool = False) -> nn.Conv2d:
     """3x3 convolution that keeps the size; `zero` starts it at zero, so that its block begins as an identity."""
     layer = nn.Conv2d(inputs, outputs, 3, padding=1)
-    return zeroed(layer) if zero else layer
+    return zero_init(layer) if zero else layer
 
 
-def zeroed(layer: nn.Module) -> nn.Module:
+def zero_init(layer: nn.Module) -> nn.Module:
     """Set a layer's parameters to zero."""
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
     return layer
 
 
-def modulated(x: Tensor, parameters: Tensor) -> Tensor:
+def scale_shift(x: Tensor, parameters: Tensor) -> Tensor:
     """x (n, c, h, w) scaled by one plus the first, shifted by the second half of `parameters` (n, 2c)."""
     scale, shift = parameters[:, :, None, None].chunk(2, dim=1)
     return x * (1 + scale) + shift
 
 
-def attended(qkv: Tensor, heads: int) -> Tensor:
+def qkv_attention(qkv: Tensor, heads: int) -> Tensor:
     """Attention over all pixels: qkv (n, 3c, pixels), in which each head's query, key and value follow each other, -> (n, c,
     pixels). Query and key are each scaled by width^(-1/4), which keeps half-precision scores in range."""
     query, key, value = qkv.unflatten(1, (heads, -1)).transpose(2, 3).chunk(3, dim=-1)
@@ -82,11 +82,11 @@ class Attention(nn.Module):
         self.heads = heads
         self.norm = GroupNorm(groups, channels)
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
-        self.proj_out = zeroed(nn.Conv1d(channels, channels, 1))
+        self.proj_out = zero_init(nn.Conv1d(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(2)
-        return (flat + self.proj_out(attended(self.qkv(self.norm(flat)), self.heads))).view_as(x)
+        return (flat + self.proj_out(qkv_attention(self.qkv(self.norm(flat)), self.heads))).view_as(x)
 
 
 class Stage(nn.Sequential):
@@ -98,7 +98,7 @@ class Stage(nn.Sequential):
         return x
 
 
-def descent(
+def down_blocks(
     block: Block,
     attend: Attend,
     inputs: int,
@@ -128,22 +128,22 @@ def descent(
     return nn.ModuleList(stages), channels
 
 
-def middle(block: Block, attend: Attend, channels: int, level: int) -> Stage:
+def mid_block(block: Block, attend: Attend, channels: int, level: int) -> Stage:
     """What stands at the deepest level between the way down and the way up."""
     return Stage(block(channels, channels), attend(channels, level), block(channels, channels))
 
 
-def ascent(
+def up_blocks(
     block: Block,
     attend: Attend,
-    laterals: list[int],
+    skips: list[int],
     width: int,
     multipliers: Sequence[int],
     attention: Sequence[int],
     blocks: int,
 ) -> nn.ModuleList:
     """Stages back to full size; each first takes one lateral, last in first out, onto its channels."""
-    waiting = list(laterals)
+    waiting = list(skips)
     channels = waiting[-1]
     stages = []
     for level, multiplier in reversed(list(enumerate(multipliers))):
@@ -159,15 +159,15 @@ def ascent(
     return nn.ModuleList(stages)
 
 
-def through(
+def run_blocks(
     stages_down: nn.ModuleList, bottom: Stage, stages_up: nn.ModuleList, x: Tensor, *condition: Tensor
 ) -> Tensor:
     """x down, through the middle and up again, each output on the way down kept as a lateral for the way up."""
-    laterals = []
+    skips = []
     for stage in stages_down:
         x = stage(x, *condition)
-        laterals.append(x)
+        skips.append(x)
     x = bottom(x, *condition)
     for stage in stages_up:
-        x = stage(torch.cat([x, laterals.pop()], dim=1), *condition)
+        x = stage(torch.cat([x, skips.pop()], dim=1), *condition)
     return x

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from models.unet import GroupNorm, convolution, modulated, resample, sinusoids
+from models.unet import GroupNorm, convolution, resample, scale_shift, sinusoids
 
 
 class TimeEmbedding(nn.Module):
@@ -59,6 +59,6 @@ class ConditionedBlock(EncoderBlock):
         """x (n, inputs, h, w), time (n, embedding), latent (n, latent) -> (n, outputs, h', w')."""
         norm, activation, conv = self.in_layers
         hidden = conv(resample(activation(norm(x)), self.direction))
-        hidden = modulated(self.out_layers[0](hidden), self.emb_layers(time))
+        hidden = scale_shift(self.out_layers[0](hidden), self.emb_layers(time))
         hidden = hidden * (1 + self.cond_emb_layers(latent)[:, :, None, None])
         return self.skip_connection(resample(x, self.direction)) + self.out_layers[1:](hidden)

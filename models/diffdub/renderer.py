@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.diffdub.layers import ConditionedBlock, EncoderBlock, TimeEmbedding
-from models.unet import Attend, Attention, GroupNorm, ascent, convolution, descent, middle, through
+from models.unet import Attend, Attention, GroupNorm, convolution, down_blocks, mid_block, run_blocks, up_blocks
 
 
 class Renderer(nn.Module):
@@ -51,9 +51,9 @@ class Renderer(nn.Module):
         layout = (width, multipliers, attention, blocks)
         attend = _self_attention(groups)
         self.time_embed = TimeEmbedding(width, embedding)
-        self.input_blocks, laterals = descent(block, attend, in_channels * patch**2, *layout)
-        self.middle_block = middle(block, attend, laterals[-1], len(multipliers) - 1)
-        self.output_blocks = ascent(block, attend, laterals, *layout)
+        self.input_blocks, skips = down_blocks(block, attend, in_channels * patch**2, *layout)
+        self.middle_block = mid_block(block, attend, skips[-1], len(multipliers) - 1)
+        self.output_blocks = up_blocks(block, attend, skips, *layout)
         outermost = width * multipliers[0]
         self.out = nn.Sequential(
             GroupNorm(groups, outermost), nn.SiLU(), convolution(outermost, image_channels * patch**2, zero=True)
@@ -82,7 +82,7 @@ class Renderer(nn.Module):
         """
         time = self.time_embed(t)
         folded = functional.pixel_unshuffle(x, self.patch)
-        hidden = through(self.input_blocks, self.middle_block, self.output_blocks, folded, time, latent)
+        hidden = run_blocks(self.input_blocks, self.middle_block, self.output_blocks, folded, time, latent)
         return functional.pixel_shuffle(self.out(hidden), self.patch)
 
 
@@ -106,11 +106,11 @@ class SemanticEncoder(nn.Module):
         self.patch = patch
         block = partial(EncoderBlock, groups=groups)
         attend = _self_attention(groups)
-        self.input_blocks, channels = descent(
+        self.input_blocks, channels = down_blocks(
             block, attend, image_channels * patch**2, width, multipliers, attention, blocks
         )
         deepest = channels[-1]
-        self.middle_block = middle(block, attend, deepest, len(multipliers) - 1)
+        self.middle_block = mid_block(block, attend, deepest, len(multipliers) - 1)
         self.out = nn.Sequential(
             GroupNorm(groups, deepest), nn.SiLU(), nn.AdaptiveAvgPool2d(1), nn.Conv2d(deepest, latent, 1), nn.Flatten()
         )

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from models.unet import GroupNorm, attended, convolution, modulated, resample, zeroed
+from models.unet import GroupNorm, convolution, qkv_attention, resample, scale_shift, zero_init
 
 
 class ConditionedBlock(nn.Module):
@@ -41,9 +41,9 @@ class ConditionedBlock(nn.Module):
         """x (n, inputs, h, w), time and audio (n, embedding) -> (n, outputs, h', w')."""
         norm, activation, conv = self.in_layers
         hidden = conv(resample(activation(norm(x)), self.direction))
-        hidden = modulated(self.out_layers[0](hidden), self.t_emb_layers(time))
+        hidden = scale_shift(self.out_layers[0](hidden), self.t_emb_layers(time))
         if self.speech == "scale_shift":
-            hidden = modulated(hidden, self.audio_emb_layers(audio))
+            hidden = scale_shift(hidden, self.audio_emb_layers(audio))
         elif self.speech == "scale":
             hidden = hidden * self.audio_emb_layers(audio)[:, :, None, None]
         return self.skip_connection(resample(x, self.direction)) + self.out_layers[1:](hidden)
@@ -66,11 +66,11 @@ class SpeechAttention(nn.Module):
         self.norm_emb = GroupNorm(groups, channels)
         self.q = nn.Conv1d(channels, channels, 1)
         self.kv = nn.Conv1d(channels, 2 * channels, 1)
-        self.proj_out = zeroed(nn.Conv1d(channels, channels, 1))
+        self.proj_out = zero_init(nn.Conv1d(channels, channels, 1))
 
     def forward(self, x: Tensor, time: Tensor, audio: Tensor) -> Tensor:
         """x (n, channels, h, w) with h w = pixels, audio (n, embedding) -> x and what it attends to; time is not used."""
         flat = x.flatten(2)
         speech = self.audio_emb_proj(audio)[:, None].expand_as(flat)
         qkv = torch.cat([self.q(self.norm_x(flat)), self.kv(self.norm_emb(speech))], dim=1)
-        return (flat + self.proj_out(attended(qkv, self.heads))).view_as(x)
+        return (flat + self.proj_out(qkv_attention(qkv, self.heads))).view_as(x)

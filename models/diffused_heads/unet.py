@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.diffused_heads.layers import ConditionedBlock, SpeechAttention
-from models.unet import Attention, GroupNorm, ascent, convolution, descent, middle, sinusoids, through
+from models.unet import Attention, GroupNorm, convolution, down_blocks, mid_block, run_blocks, sinusoids, up_blocks
 
 # How speech modulates a residual block, by the published names of the ways to condition on speech.
 AUDIO_MODULATION = {"double_pre_gn": "scale_shift", "post_gn": "scale", "pre_gn": None, "attention": None}
@@ -70,9 +70,9 @@ class UNet(nn.Module):
 
         self.time_embed = nn.ModuleDict({"fc": _two_layers(width, embedding)})
         self.audio_embed = _two_layers(audio_width * audio_window, embedding)
-        self.input_blocks, laterals = descent(block, attend, inputs * patch**2, *layout)
-        self.middle_block = middle(block, attend, laterals[-1], len(multipliers) - 1)
-        self.output_blocks = ascent(block, attend, laterals, *layout)
+        self.input_blocks, skips = down_blocks(block, attend, inputs * patch**2, *layout)
+        self.middle_block = mid_block(block, attend, skips[-1], len(multipliers) - 1)
+        self.output_blocks = up_blocks(block, attend, skips, *layout)
         outermost = width * multipliers[0]
         self.out = nn.Sequential(
             GroupNorm(groups, outermost), nn.SiLU(), convolution(outermost, out_channels * patch**2, zero=True)
@@ -90,7 +90,7 @@ class UNet(nn.Module):
         if self.audio_condition == "pre_gn":
             time = time + speech
         seen = functional.pixel_unshuffle(torch.cat([x, motion, identity], dim=1), self.patch)
-        hidden = through(self.input_blocks, self.middle_block, self.output_blocks, seen, time, speech)
+        hidden = run_blocks(self.input_blocks, self.middle_block, self.output_blocks, seen, time, speech)
         return functional.pixel_shuffle(self.out(hidden), self.patch)
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from models.unet import Attention, GroupNorm, attended, modulated, sinusoids
+from models.unet import Attention, GroupNorm, qkv_attention, scale_shift, sinusoids
 
 
 def test_group_norm_is_computed_in_float32():
@@ -33,8 +33,8 @@ def test_attention_is_softmax_over_all_pixels():
 def test_heads_attend_by_themselves():
     """Each head's query, key and value stand together; a head sees no other."""
     qkv = torch.randn(2, 3 * 12, 7, generator=torch.Generator().manual_seed(0))
-    alone = [attended(part, 1) for part in qkv.chunk(3, dim=1)]
-    torch.testing.assert_close(attended(qkv, 3), torch.cat(alone, dim=1))
+    alone = [qkv_attention(part, 1) for part in qkv.chunk(3, dim=1)]
+    torch.testing.assert_close(qkv_attention(qkv, 3), torch.cat(alone, dim=1))
 
 
 @pytest.mark.parametrize("span", [4, 16])
@@ -47,6 +47,6 @@ def test_sinusoids_fall_from_one_by_powers_of_ten_thousand(span):
 
 def test_modulation_by_zero_changes_nothing():
     x = torch.randn(2, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(modulated(x, torch.zeros(2, 6)), x)
-    shifted = modulated(x, torch.tensor([1.0, 1, 1, 5, 5, 5]).expand(2, 6))
+    assert torch.equal(scale_shift(x, torch.zeros(2, 6)), x)
+    shifted = scale_shift(x, torch.tensor([1.0, 1, 1, 5, 5, 5]).expand(2, 6))
     torch.testing.assert_close(shifted, 2 * x + 5)

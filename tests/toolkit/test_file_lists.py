@@ -128,8 +128,8 @@ def test_wrong_lines_are_told_all_at_once(tmp_path, capsys):
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 8
     for number, problem in [
-        (2, "'../secret.mp4' leads out of the video folder"),
-        (3, "'/etc/x.mp4' leads out of the video folder"),
+        (2, "'../secret.mp4' lies outside the video folder"),
+        (3, "'/etc/x.mp4' lies outside the video folder"),
         (4, "none.mp4 does not exist"),
         (5, "a/x.mp4 was named in file_list_train.txt, line 1 already"),
         (6, "silent.wav nor"),
