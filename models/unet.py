@@ -67,8 +67,8 @@ def qkv_attention(qkv: Tensor, heads: int) -> Tensor:
     query, key, value = qkv.unflatten(1, (heads, -1)).transpose(2, 3).chunk(3, dim=-1)
     if qkv.shape[-1] == 1:  # a pixel by itself attends to nothing else; CUDA's kernels fail on it
         return value.transpose(2, 3).flatten(1, 2)
-    if qkv.is_cuda:  # its quick kernels want rows that lie together
-        query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
+    # The quick kernels want rows that lie together.
+    query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
     scale = query.shape[-1] ** -0.25
     result = functional.scaled_dot_product_attention(query * scale, key * scale, value, scale=1.0)
     return result.transpose(2, 3).flatten(1, 2)
