@@ -13,11 +13,9 @@ sys.path.insert(0, str(HOME))
 
 from metrics.transcripts import find_transcripts
 from metrics.weights import asking
+from models import planning
 from models.configuration import read_configuration
-from models.provenance import caution, read_records
 from models.registry import SYSTEMS, get_system
-from models.speech.registry import KINDS, SpeechKind
-from models.speech.supplied import supplied_files
 from toolkit.batches import Batches
 from toolkit.clips import dub_rows, read_clips
 from toolkit.errors import InputError
@@ -113,46 +111,9 @@ def pairs() -> list[Pair]:
     return _pairs(str(checkpoints.split_clips.get().output.pairs))
 
 
-def view(name: str) -> str:
-    """The folder of results/ with the pictures that a system works in; the real clips' own are crops."""
-    return "crops" if name == "ground_truth" else get_system(name).view
-
-
 def view_file(suffix: str):
     """An input function: the video (`mp4`) or the transform (`npz`) of a pair's picture in the system's view."""
-    return lambda wildcards: f"results/{view(wildcards.system)}/{wildcards.video}.{suffix}"
-
-
-def speech_entries() -> list[str]:
-    """The entries of `speech:` that the systems name."""
-    return sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
-
-
-def speech_kind(entry: str) -> SpeechKind:
-    """The kind of an entry of `speech:`."""
-    return KINDS[config["speech"][entry]["kind"]]
-
-
-def speech_source(entry: str, clip: str) -> list[str]:
-    """What an entry's features are made of beside the sound: weights, or the user's own file if there is one."""
-    settings = config["speech"][entry]
-    if "folder" in settings:
-        return supplied_files(settings["folder"], clip)
-    if not speech_kind(entry).has_weights:
-        return []
-    weights = settings["weights"]
-    return [network_weights(settings["kind"]) if weights == "published" else weights]
-
-
-def network_weights(network: str) -> str:
-    """The weights of somebody else's network that a system or an encoder generates with."""
-    return f"results/weights/networks/{network}.safetensors"
-
-
-def supplied_speech_checks() -> list[str]:
-    """What is wrong with features of the user's own, for each entry of them that is in use."""
-    supplied = [entry for entry in speech_entries() if "folder" in config["speech"][entry]]
-    return expand("results/inspected/speech/{entry}.json", entry=supplied)
+    return lambda wildcards: f"results/{planning.view(wildcards.system)}/{wildcards.video}.{suffix}"
 
 
 def training_files(pattern: str):
@@ -160,39 +121,20 @@ def training_files(pattern: str):
     return lambda wildcards: expand(pattern, clip=read_split("train"))
 
 
-def prepared(wildcards) -> list[str]:
+def prepared_files(wildcards) -> list[str]:
     """Every listed clip through landmarks, views and features, and the splits. An unusable clip fails here, by its own name."""
-    inputs = {kind for name in config["systems"] for kind in get_system(name).inputs}
+    views = sorted({"crops", *map(planning.view, config["systems"])})
     return [
-        *expand("results/{view}/{clip}.mp4", view=sorted({"crops", *map(view, config["systems"])}), clip=CLIPS),
-        *expand("results/{kind}/{clip}.npz", kind=sorted(inputs), clip=CLIPS),
-        *expand("results/features/{entry}/{clip}.npy", entry=speech_entries(), clip=CLIPS),
+        *expand("results/{view}/{clip}.mp4", view=views, clip=CLIPS),
+        *expand("results/{kind}/{clip}.npz", kind=planning.clip_inputs(config), clip=CLIPS),
+        *expand("results/features/{entry}/{clip}.npy", entry=planning.speech_entries(config), clip=CLIPS),
         "results/splits/pairs.tsv",
     ]
 
 
-def stage_weights(name: str, stage: str) -> str:
-    """Where a stage's weights come from: our own training, the published file, or a folder of the user's; `weights` says
-    so for the whole system, or by stage."""
-    folders = {"trained": f"results/models/{name}", "published": f"results/weights/{name}"}
-    choice = config[name]["weights"]
-    choice = choice if isinstance(choice, str) else choice.get(stage, "trained")
-    return f"{folders.get(choice, choice)}/{stage}.safetensors"
-
-
-def given(path: str | None) -> list[str]:
-    """A file that the configuration may name, as a rule's input."""
-    return [path] if path else []
-
-
-def placed_by_hand(wildcards=None) -> list[str]:
-    """What lies in weights/perception: a file that is placed there later is looked at then."""
-    return sorted(str(path) for path in Path("weights/perception").glob("[!.]*") if path.is_file())
-
-
 METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"])
 # Scoring takes a GPU where there can be a network for it.
-SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
+SCORING_GPUS = int(config["metrics"]["download"] or bool(planning.placed_files("weights/perception")))
 
 
 @cache
@@ -224,23 +166,17 @@ def pair_files(name: str, pattern: str):
     return files
 
 
-def sample_masks(wildcards) -> list[str]:
-    """The masks of a sample, where the system brings them."""
-    brings = get_system(wildcards.system).brings_masks
-    return expand("results/samples/{system}/{video}--{audio}.mask.mkv", **wildcards) if brings else []
-
-
-def trained(wildcards) -> list[str]:
+def trained_weights(wildcards) -> list[str]:
     """The weights of every stage that this configuration trains or fetches."""
-    return [stage_weights(name, stage) for name in config["systems"] for stage in get_system(name).stages]
+    return [path for name in config["systems"] for path in planning.system_weights(config, name)]
 
 
-def videos(wildcards) -> list[str]:
-    """The deliverable of every system and pair."""
+def deliverables(wildcards) -> list[str]:
+    """The finished video of every system and pair."""
     return expand("results/videos/{system}/{pair.name}.mp4", system=config["systems"], pair=pairs())
 
 
-def scores(wildcards) -> list[str]:
+def score_files(wildcards) -> list[str]:
     """Every system's scores on every pair, and what the real clips themselves score."""
     own_speech = [pair for pair in pairs() if pair.kind == "self"]
     return [
@@ -249,57 +185,25 @@ def scores(wildcards) -> list[str]:
     ]
 
 
-def weight_records(wildcards) -> list[str]:
-    """The records of all weights that generate; those in a folder of the user's may have none."""
-    encoders = [entry for entry in speech_entries() if speech_kind(entry).has_weights]
-    weights = trained(wildcards) + [path for entry in encoders for path in speech_source(entry, clip="")]
-    records = [Path(path).with_suffix(".json") for path in weights]
-    return [str(path) for path in records if path.parts[0] == "results" or path.is_file()]
-
-
 def last_words() -> None:
     """Say at a run's end what its jobs warned of or refused and, once for each system that made deliverables, what is to
     be known of its weights."""
-    for remark in remarks("results/logs", since=STARTED):
-        logger.warning(remark)
-    for name in config["systems"]:
-        logs = [path for rule in ("mux_video", "dub_video") for path in Path("results/logs", rule, name).glob("*.log")]
-        if any(path.stat().st_mtime >= STARTED for path in logs):
-            words = caution(name, read_records(stage_weights(name, stage) for stage in get_system(name).stages))
-            if words:
-                logger.warning(words)
+    for words in [*remarks("results/logs", since=STARTED), *planning.cautions(config, "results/logs", since=STARTED)]:
+        logger.warning(words)
 
 
-def speech_models() -> dict[str, str]:
-    """The models of the speech entries in use, by the entry's name."""
-    entries = {entry: config["speech"][entry] for entry in speech_entries()}
-    return {entry: settings["model"] for entry, settings in entries.items() if "model" in settings}
-
-
-def papers(wildcards) -> list[Path]:
-    """The figures that papers report of the systems."""
-    return [path for name in config["systems"] if (path := get_system(name).folder / "paper.yaml").is_file()]
-
-
-def dubbed(wildcards) -> list[str]:
+def dubbed_videos(wildcards) -> list[str]:
     """Every picture with every speech that the configuration names for dubbing, by every system that learns."""
     trained_systems = [name for name in config["systems"] if get_system(name).stages]
     return expand("results/dub/{system}/{pair.name}.mp4", system=trained_systems, pair=DUBBED)
 
 
-def sample_video(wildcards) -> str:
-    """A pair's pictures: the system's, or the real clip's own."""
-    if wildcards.system == "ground_truth":
-        return f"results/crops/{wildcards.video}.mp4"
-    return f"results/samples/{wildcards.system}/{wildcards.video}--{wildcards.audio}.mp4"
-
-
-def opening(name: str) -> str:
+def mouth_opening_file(name: str) -> str:
     """What tells how the mouth opens in a clip: its truth where somebody knows it, else its landmarks."""
     known = name in CLIPS and CLIPS[name].truth
     return CLIPS[name].truth if known else f"results/landmarks/{name}.npz"
 
 
-def transcripts(wildcards) -> list[str]:
+def transcript_files(wildcards) -> list[str]:
     """What is said in a pair's speech and what a lip reader has read from its picture, where the user has both."""
     return find_transcripts(config["metrics"]["transcripts"], **wildcards)

@@ -3,14 +3,14 @@
 
 rule score_pair:
     input:
-        sample=sample_video,
+        sample=lambda wildcards: planning.sample_video(**wildcards),
         view=view_file("mp4"),
         transform=view_file("npz"),
         crop_transform="results/crops/{video}.npz",
         sound="results/audio/{audio}.wav",
-        speech_opening=lambda wildcards: opening(wildcards.audio),
-        video_opening=lambda wildcards: opening(wildcards.video),
-        transcripts=transcripts,
+        speech_opening=lambda wildcards: mouth_opening_file(wildcards.audio),
+        video_opening=lambda wildcards: mouth_opening_file(wildcards.video),
+        transcripts=transcript_files,
         weights=METRIC_WEIGHTS,
     output:
         scores="results/scores/{system}/{video}--{audio}.json",
@@ -37,9 +37,9 @@ rule score_pair:
 
 rule collect_scores:
     input:
-        scores=scores,
-        features=lambda wildcards: [path.removesuffix("json") + "npz" for path in scores(wildcards)],
-        papers=papers,
+        scores=score_files,
+        features=lambda wildcards: [path.removesuffix("json") + "npz" for path in score_files(wildcards)],
+        papers=planning.paper_files(config),
     output:
         metrics=report("results/metrics.csv", caption="../docs/report/metrics.rst", category="Tables"),
         summary=report("results/summary.csv", caption="../docs/report/summary.rst", category="Tables"),

@@ -1,6 +1,7 @@
 """The user's list of clips: a table, a folder of videos, or the built-in demo."""
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,8 +69,7 @@ def _table(table: Path) -> list[ClipRow]:
         columns = reader.fieldnames or []
         _check_columns(table, columns)
         rows = [_row(table, number, record) for number, record in enumerate(reader, start=2)]
-    names = [row.clip for row in rows]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(row.clip for row in rows).items() if count > 1)
     if twice:
         raise InputError(table, f"clip {twice[0]!r} stands in more than one row", "Give every clip a name of its own")
     return rows
