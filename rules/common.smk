@@ -3,7 +3,6 @@
 import os
 import sys
 import time
-from functools import cache
 from pathlib import Path
 
 # Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the project.
@@ -17,23 +16,21 @@ from models import planning
 from models.configuration import read_configuration
 from models.registry import SYSTEMS, get_system
 from toolkit.batches import Batches
-from toolkit.clips import dub_rows, read_clips
+from toolkit.clips import read_sources
 from toolkit.errors import InputError
 from toolkit.log import remarks
-from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
+from toolkit.pairs import SEPARATOR, Pair, Pairs, pair_name, pair_of, read_pairs, split_pair
 from toolkit.talker.table import read_talker
 
 try:
     config = read_configuration(config, HOME / "config.schema.yaml")
-    CLIPS = {row.clip: row for row in read_clips(config["clips"], HOME)}
-    PICTURES = dub_rows("pictures", config["dub"]["pictures"], CLIPS)
-    SPEECH = dub_rows("speech", config["dub"]["speech"], CLIPS | PICTURES)
+    SOURCES = read_sources(config["clips"], config["dub"], HOME)
 except InputError as error:
     raise WorkflowError(str(error))
 
 STARTED = time.time()
-SOURCES = SPEECH | PICTURES | CLIPS
-DUBBED = [Pair(video, audio, "dubbed") for video in PICTURES for audio in SPEECH]
+CLIPS = SOURCES.clips
+DUBBED = Pairs(Pair(video, audio, "dubbed") for video in SOURCES.pictures for audio in SOURCES.speech)
 
 # Never two dashes in a row: they part a pair's video from its audio.
 NAME = r"[\w.]+(?:-[\w.]+)*"
@@ -77,23 +74,9 @@ def demo_talker(wildcards) -> dict[str, str]:
     return read_talker(HOME / "demo/talkers.tsv", wildcards.clip)
 
 
-def source(wildcards) -> str:
-    """The user's file behind a clip."""
-    if wildcards.clip not in SOURCES:
-        raise InputError(wildcards.clip, "is named nowhere", "Add it to the clips table, or to `dub` in config.yaml")
-    return SOURCES[wildcards.clip].video
-
-
 def row_value(column: str):
-    """A params function that reads one column of the clip's row."""
+    """An input or params function that reads one column of the source's row."""
     return lambda wildcards: getattr(SOURCES[wildcards.clip], column)
-
-
-def required_tracks(wildcards) -> list[str]:
-    """What a source must hold: a clip both picture and sound, a source for dubbing one of them."""
-    if wildcards.clip in CLIPS:
-        return ["video", "audio"]
-    return ["video"] * (wildcards.clip in PICTURES) + ["audio"] * (wildcards.clip in SPEECH)
 
 
 def read_split(kind: str) -> list[str]:
@@ -101,14 +84,9 @@ def read_split(kind: str) -> list[str]:
     return Path(checkpoints.split_clips.get().output[kind]).read_text(encoding="utf-8").split("\n")[:-1]
 
 
-@cache
-def _pairs(path: str) -> list[Pair]:
-    return read_pairs(path)
-
-
-def pairs() -> list[Pair]:
+def pairs() -> Pairs:
     """The pairs of usable test clips."""
-    return _pairs(str(checkpoints.split_clips.get().output.pairs))
+    return read_pairs(checkpoints.split_clips.get().output.pairs)
 
 
 def view_file(suffix: str):
@@ -137,16 +115,11 @@ METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=con
 SCORING_GPUS = int(config["metrics"]["download"] or bool(planning.placed_files("weights/perception")))
 
 
-@cache
-def _batches(name: str, kind: str, table: str) -> Batches:
-    names = [pair.name for pair in (read_pairs(table) if table else DUBBED) if pair.kind == kind]
-    return Batches(names, get_system(name).pairs_at_once(config[name]["sampling"]), prefix=f"{kind}-")
-
-
 def batches(name: str, kind: str) -> Batches:
     """The batches in which a system samples a kind of pairs. Only those to be `dubbed` are known before the clips have
     been inspected."""
-    return _batches(name, kind, "" if kind == "dubbed" else str(checkpoints.split_clips.get().output.pairs))
+    size = get_system(name).pairs_at_once(config[name]["sampling"])
+    return (DUBBED if kind == "dubbed" else pairs()).batches(kind, size)
 
 
 def batch_of(name: str, video: str, audio: str) -> str:
@@ -196,12 +169,6 @@ def dubbed_videos(wildcards) -> list[str]:
     """Every picture with every speech that the configuration names for dubbing, by every system that learns."""
     trained_systems = [name for name in config["systems"] if get_system(name).stages]
     return expand("results/dub/{system}/{pair.name}.mp4", system=trained_systems, pair=DUBBED)
-
-
-def mouth_opening_file(name: str) -> str:
-    """What tells how the mouth opens in a clip: its truth where somebody knows it, else its landmarks."""
-    known = name in CLIPS and CLIPS[name].truth
-    return CLIPS[name].truth if known else f"results/landmarks/{name}.npz"
 
 
 def transcript_files(wildcards) -> list[str]:

@@ -8,8 +8,8 @@ rule score_pair:
         transform=view_file("npz"),
         crop_transform="results/crops/{video}.npz",
         sound="results/audio/{audio}.wav",
-        speech_opening=lambda wildcards: mouth_opening_file(wildcards.audio),
-        video_opening=lambda wildcards: mouth_opening_file(wildcards.video),
+        speech_opening=lambda wildcards: SOURCES.mouth_opening_file(wildcards.audio),
+        video_opening=lambda wildcards: SOURCES.mouth_opening_file(wildcards.video),
         transcripts=transcript_files,
         weights=METRIC_WEIGHTS,
     output:
