@@ -31,26 +31,26 @@ for name in config["systems"]:
 rule all:
     default_target: True
     input:
-        prepared,
+        prepared_files,
         "results/metrics.csv",
         "results/summary.csv",
         "results/report.html",
-        dubbed,
+        dubbed_videos,
 
 
 rule prepare:
     input:
-        prepared,
+        prepared_files,
 
 
 rule train:
     input:
-        trained,
+        trained_weights,
 
 
 rule sample:
     input:
-        videos,
+        deliverables,
 
 
 rule score:

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 
 # Scripts run in processes of their own, here and on a cluster's nodes: this is how they find the project.
@@ -13,29 +13,25 @@ sys.path.insert(0, str(HOME))
 
 from metrics.transcripts import find_transcripts
 from metrics.weights import retry_token
+from models import planning
 from models.configuration import read_configuration
-from models.provenance import caution, read_records
 from models.registry import SYSTEMS, get_system
-from models.speech.registry import KINDS, SpeechKind
-from models.speech.supplied import supplied_files
 from toolkit.batches import Batches
-from toolkit.clips import dub_rows, read_clips
+from toolkit.clips import read_sources
 from toolkit.errors import InputError
 from toolkit.log import remarks
-from toolkit.pairs import SEPARATOR, Pair, pair_name, pair_of, read_pairs, split_pair
+from toolkit.pairs import SEPARATOR, Pair, Pairs, pair_name, pair_of, read_pairs, split_pair
 from toolkit.synthetic.table import read_talker
 
 try:
     config = read_configuration(config, HOME / "config.schema.yaml")
-    CLIPS = {row.clip: row for row in read_clips(config["clips"], HOME)}
-    PICTURES = dub_rows("pictures", config["dub"]["pictures"], CLIPS)
-    SPEECH = dub_rows("speech", config["dub"]["speech"], CLIPS | PICTURES)
+    SOURCES = read_sources(config["clips"], config["dub"], HOME)
 except InputError as error:
     raise WorkflowError(str(error))
 
 STARTED = time.time()
-SOURCES = SPEECH | PICTURES | CLIPS
-DUBBED = [Pair(video, audio, "dubbed") for video in PICTURES for audio in SPEECH]
+CLIPS = SOURCES.clips
+DUBBED = Pairs(Pair(video, audio, "dubbed") for video in SOURCES.pictures for audio in SOURCES.speech)
 
 # Never two dashes in a row: they part a pair's video from its audio.
 NAME = r"[\w.]+(?:-[\w.]+)*"
@@ -47,7 +43,7 @@ wildcard_constraints:
     audio=NAME,
     system="|".join(["ground_truth", *SYSTEMS]),
     stage=r"\w+",
-    batch=rf"(?:self|crossed|dubbed|pairs)-\d+|{NAME}--{NAME}",
+    batch=rf"(?:self|crossed|dubbed|all)-\d+|{NAME}--{NAME}",
     entry=r"\w+",
     network=r"\w+",
 
@@ -79,23 +75,9 @@ def demo_talker(wildcards) -> dict[str, str]:
     return read_talker(HOME / "demo/talkers.tsv", wildcards.clip)
 
 
-def source(wildcards) -> str:
-    """The user's file behind a clip."""
-    if wildcards.clip not in SOURCES:
-        raise InputError(wildcards.clip, "is named nowhere", "Add it to the clips table, or to `dub` in config.yaml")
-    return SOURCES[wildcards.clip].video
-
-
 def row_value(column: str):
-    """A params function that reads one column of the clip's row."""
+    """An input or params function that reads one column of the source's row."""
     return lambda wildcards: getattr(SOURCES[wildcards.clip], column)
-
-
-def required_tracks(wildcards) -> list[str]:
-    """What a source must hold: a clip both picture and sound, a source for dubbing one of them."""
-    if wildcards.clip in CLIPS:
-        return ["video", "audio"]
-    return ["video"] * (wildcards.clip in PICTURES) + ["audio"] * (wildcards.clip in SPEECH)
 
 
 def read_split(kind: str) -> list[str]:
@@ -103,56 +85,14 @@ def read_split(kind: str) -> list[str]:
     return Path(checkpoints.split_clips.get().output[kind]).read_text(encoding="utf-8").split("\n")[:-1]
 
 
-@cache
-def _pairs(path: str) -> list[Pair]:
-    return read_pairs(path)
-
-
-def pairs() -> list[Pair]:
+def pairs() -> Pairs:
     """The pairs of usable test clips."""
-    return _pairs(str(checkpoints.split_clips.get().output.pairs))
-
-
-def view(name: str) -> str:
-    """The folder of results/ with the pictures that a system works in; the real clips' own are crops."""
-    return "crops" if name == "ground_truth" else get_system(name).view
+    return read_pairs(checkpoints.split_clips.get().output.pairs)
 
 
 def view_file(suffix: str):
     """An input function: the video (`mp4`) or the transform (`npz`) of a pair's picture in the system's view."""
-    return lambda wildcards: f"results/{view(wildcards.system)}/{wildcards.video}.{suffix}"
-
-
-def speech_entries() -> list[str]:
-    """The entries of `speech:` that the systems name."""
-    return sorted({config[name]["speech"] for name in config["systems"] if "speech" in config[name]})
-
-
-def speech_kind(entry: str) -> SpeechKind:
-    """The kind of an entry of `speech:`."""
-    return KINDS[config["speech"][entry]["kind"]]
-
-
-def speech_source(entry: str, clip: str) -> list[str]:
-    """What an entry's features are made of beside the sound: weights, or the user's own file if there is one."""
-    settings = config["speech"][entry]
-    if "folder" in settings:
-        return supplied_files(settings["folder"], clip)
-    if not speech_kind(entry).has_weights:
-        return []
-    weights = settings["weights"]
-    return [network_weights(settings["kind"]) if weights == "published" else weights]
-
-
-def network_weights(network: str) -> str:
-    """The weights of somebody else's network that a system or an encoder generates with."""
-    return f"results/weights/networks/{network}.safetensors"
-
-
-def supplied_speech_checks() -> list[str]:
-    """What is wrong with features of the user's own, for each entry of them that is in use."""
-    supplied = [entry for entry in speech_entries() if "folder" in config["speech"][entry]]
-    return expand("results/inspected/speech/{entry}.json", entry=supplied)
+    return lambda wildcards: f"results/{planning.view(wildcards.system)}/{wildcards.video}.{suffix}"
 
 
 def training_files(pattern: str):
@@ -160,51 +100,27 @@ def training_files(pattern: str):
     return lambda wildcards: expand(pattern, clip=read_split("train"))
 
 
-def prepared(wildcards) -> list[str]:
+def prepared_files(wildcards) -> list[str]:
     """Every listed clip through landmarks, views and features, and the splits. An unusable clip fails here, by its own name."""
-    inputs = {kind for name in config["systems"] for kind in get_system(name).inputs}
+    views = sorted({"crops", *map(planning.view, config["systems"])})
     return [
-        *expand("results/{view}/{clip}.mp4", view=sorted({"crops", *map(view, config["systems"])}), clip=CLIPS),
-        *expand("results/{kind}/{clip}.npz", kind=sorted(inputs), clip=CLIPS),
-        *expand("results/features/{entry}/{clip}.npy", entry=speech_entries(), clip=CLIPS),
+        *expand("results/{view}/{clip}.mp4", view=views, clip=CLIPS),
+        *expand("results/{kind}/{clip}.npz", kind=planning.clip_inputs(config), clip=CLIPS),
+        *expand("results/features/{entry}/{clip}.npy", entry=planning.speech_entries(config), clip=CLIPS),
         "results/splits/pairs.tsv",
     ]
 
 
-def stage_weights(name: str, stage: str) -> str:
-    """Where a stage's weights come from: our own training, the published file, or a folder of the user's; `weights` says
-    so for the whole system, or by stage."""
-    folders = {"trained": f"results/models/{name}", "published": f"results/weights/{name}"}
-    choice = config[name]["weights"]
-    choice = choice if isinstance(choice, str) else choice.get(stage, "trained")
-    return f"{folders.get(choice, choice)}/{stage}.safetensors"
-
-
-def given(path: str | None) -> list[str]:
-    """A file that the configuration may name, as a rule's input."""
-    return [path] if path else []
-
-
-def placed_by_hand(wildcards=None) -> list[str]:
-    """What lies in weights/perception: a file that is placed there later is looked at then."""
-    return sorted(str(path) for path in Path("weights/perception").glob("[!.]*") if path.is_file())
-
-
 METRIC_WEIGHTS = expand("results/weights/perception/{network}.json", network=config["metrics"]["networks"])
 # Scoring takes a GPU where there can be a network for it.
-SCORING_GPUS = int(config["metrics"]["download"] or bool(placed_by_hand()))
-
-
-@cache
-def _batches(name: str, kind: str, table: str) -> Batches:
-    names = [pair.name for pair in (read_pairs(table) if table else DUBBED) if pair.kind == kind]
-    return Batches(names, get_system(name).pairs_at_once(config[name]["sampling"]), prefix=f"{kind}-")
+SCORING_GPUS = int(config["metrics"]["download"] or bool(planning.placed_files("weights/perception")))
 
 
 def batches(name: str, kind: str) -> Batches:
     """The batches in which a system samples a kind of pairs. Only those to be `dubbed` are known before the clips have
     been inspected."""
-    return _batches(name, kind, "" if kind == "dubbed" else str(checkpoints.split_clips.get().output.pairs))
+    size = get_system(name).pairs_at_once(config[name]["sampling"])
+    return (DUBBED if kind == "dubbed" else pairs()).batches(kind, size)
 
 
 def batch_of(name: str, video: str, audio: str) -> str:
@@ -224,32 +140,19 @@ def pair_files(name: str, pattern: str):
     return files
 
 
-def sample_masks(wildcards) -> list[str]:
-    """The masks of a sample, where the system brings them."""
-    brings = get_system(wildcards.system).brings_masks
-    return expand("results/samples/{system}/{video}--{audio}.mask.mkv", **wildcards) if brings else []
-
-
-def trained(wildcards) -> list[str]:
+def trained_weights(wildcards) -> list[str]:
     """The weights of every stage that this configuration trains or fetches."""
-    return [stage_weights(name, stage) for name in config["systems"] for stage in get_system(name).stages]
+    return [path for name in config["systems"] for path in planning.system_weights(config, name)]
 
 
-def videos(wildcards) -> list[str]:
-    """The deliverable of every system and pair."""
+def deliverables(wildcards) -> list[str]:
+    """The finished video of every system and pair."""
     return expand("results/videos/{system}/{pair.name}.mp4", system=config["systems"], pair=pairs())
-
-
-@cache
-def _score_batches(name: str, table: str) -> Batches:
-    kinds = ("self",) if name == "ground_truth" else ("self", "crossed")
-    names = [pair.name for pair in _pairs(table) if pair.kind in kinds]
-    return Batches(names, config["metrics"]["pairs_at_once"], prefix="pairs-")
 
 
 def score_batches(name: str) -> Batches:
     """The batches in which a system's pairs are scored; the real clips have those with their own speech alone."""
-    return _score_batches(name, str(checkpoints.split_clips.get().output.pairs))
+    return pairs().batches("self" if name == "ground_truth" else "all", config["metrics"]["pairs_at_once"])
 
 
 def score_folders(wildcards) -> list[str]:
@@ -268,55 +171,17 @@ def scored_files(path):
     return files
 
 
-def weight_records(wildcards) -> list[str]:
-    """The records of all weights that generate; those in a folder of the user's may have none."""
-    encoders = [entry for entry in speech_entries() if speech_kind(entry).has_weights]
-    weights = trained(wildcards) + [path for entry in encoders for path in speech_source(entry, clip="")]
-    records = [Path(path).with_suffix(".json") for path in weights]
-    return [str(path) for path in records if path.parts[0] == "results" or path.is_file()]
-
-
 def last_words() -> None:
     """Say at a run's end what its jobs warned of or refused and, once for each system that made deliverables, what is to
     be known of its weights."""
-    for remark in remarks("results/logs", since=STARTED):
-        logger.warning(remark)
-    for name in config["systems"]:
-        logs = [path for rule in ("mux_video", "dub_video") for path in Path("results/logs", rule, name).glob("*.log")]
-        if any(path.stat().st_mtime >= STARTED for path in logs):
-            words = caution(name, read_records(stage_weights(name, stage) for stage in get_system(name).stages))
-            if words:
-                logger.warning(words)
+    for words in [*remarks("results/logs", since=STARTED), *planning.cautions(config, "results/logs", since=STARTED)]:
+        logger.warning(words)
 
 
-def speech_models() -> dict[str, str]:
-    """The models of the speech entries in use, by the entry's name."""
-    entries = {entry: config["speech"][entry] for entry in speech_entries()}
-    return {entry: settings["model"] for entry, settings in entries.items() if "model" in settings}
-
-
-def papers(wildcards) -> list[Path]:
-    """The figures that papers report of the systems."""
-    return [path for name in config["systems"] if (path := get_system(name).folder / "paper.yaml").is_file()]
-
-
-def dubbed(wildcards) -> list[str]:
+def dubbed_videos(wildcards) -> list[str]:
     """Every picture with every speech that the configuration names for dubbing, by every system that learns."""
     trained_systems = [name for name in config["systems"] if get_system(name).stages]
     return expand("results/dub/{system}/{pair.name}.mp4", system=trained_systems, pair=DUBBED)
-
-
-def sample_path(system: str, video: str, audio: str) -> str:
-    """A pair's pictures: the system's, or the real clip's own."""
-    if system == "ground_truth":
-        return f"results/crops/{video}.mp4"
-    return f"results/samples/{system}/{pair_name(video, audio)}.mp4"
-
-
-def opening(name: str) -> str:
-    """What tells how the mouth opens in a clip: its truth where somebody knows it, else its landmarks."""
-    known = name in CLIPS and CLIPS[name].truth
-    return CLIPS[name].truth if known else f"results/landmarks/{name}.npz"
 
 
 def scored_transcripts(wildcards) -> list[str]:

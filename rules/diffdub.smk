@@ -6,7 +6,7 @@ rule train_diffdub_renderer:
         verdict=training_files("results/inspected/{clip}.json"),
         view=training_files("results/crops/{clip}.mp4"),
         transform=training_files("results/crops/{clip}.npz"),
-        initial=given(config["diffdub"]["training"]["renderer"].get("initial")),
+        initial=planning.optional_file(config["diffdub"]["training"]["renderer"].get("initial")),
     output:
         weights="results/models/diffdub/renderer.safetensors",
         record="results/models/diffdub/renderer.json",
@@ -36,7 +36,7 @@ rule encode_diffdub_latents:
     input:
         view=training_files("results/crops/{clip}.mp4"),
         transform=training_files("results/crops/{clip}.npz"),
-        weights=[stage_weights("diffdub", "renderer")],
+        weights=[planning.stage_weights(config, "diffdub", "renderer")],
     output:
         latents=directory("results/latents/diffdub"),
     log:
@@ -63,7 +63,7 @@ rule train_diffdub_sequence:
         transform=training_files("results/crops/{clip}.npz"),
         speech=training_files(f"results/features/{config['diffdub']['speech']}/{{clip}}.npy"),
         latents="results/latents/diffdub",
-        initial=given(config["diffdub"]["training"]["sequence"].get("initial")),
+        initial=planning.optional_file(config["diffdub"]["training"]["sequence"].get("initial")),
     output:
         weights="results/models/diffdub/sequence.safetensors",
         record="results/models/diffdub/sequence.json",
@@ -95,7 +95,7 @@ rule sample_diffdub:
         transform="results/crops/{video}.npz",
         audio="results/audio/{audio}.wav",
         speech=f"results/features/{config['diffdub']['speech']}/{{audio}}.npy",
-        weights=[stage_weights("diffdub", stage) for stage in get_system("diffdub").stages],
+        weights=planning.system_weights(config, "diffdub"),
     output:
         sample="results/samples/diffdub/{video}--{audio}.mp4",
     log:

@@ -8,10 +8,10 @@ localrules:
 rule train_diffused_heads:
     input:
         verdict=training_files("results/inspected/{clip}.json"),
-        view=training_files(f"results/{view('diffused_heads')}/{{clip}}.mp4"),
-        transform=training_files(f"results/{view('diffused_heads')}/{{clip}}.npz"),
+        view=training_files(f"results/{planning.view('diffused_heads')}/{{clip}}.mp4"),
+        transform=training_files(f"results/{planning.view('diffused_heads')}/{{clip}}.npz"),
         speech=training_files(f"results/features/{config['diffused_heads']['speech']}/{{clip}}.npy"),
-        initial=given(config["diffused_heads"]["training"].get("initial")),
+        initial=planning.optional_file(config["diffused_heads"]["training"].get("initial")),
     output:
         weights="results/models/diffused_heads/unet.safetensors",
         record="results/models/diffused_heads/unet.json",
@@ -40,11 +40,11 @@ rule train_diffused_heads:
 # Each frame is made from the two before it: only many clips at once keep a GPU busy.
 rule sample_diffused_heads:
     input:
-        view=pair_files("diffused_heads", f"results/{view('diffused_heads')}/{{video}}.mp4"),
-        transform=pair_files("diffused_heads", f"results/{view('diffused_heads')}/{{video}}.npz"),
+        view=pair_files("diffused_heads", f"results/{planning.view('diffused_heads')}/{{video}}.mp4"),
+        transform=pair_files("diffused_heads", f"results/{planning.view('diffused_heads')}/{{video}}.npz"),
         audio=pair_files("diffused_heads", "results/audio/{audio}.wav"),
         speech=pair_files("diffused_heads", f"results/features/{config['diffused_heads']['speech']}/{{audio}}.npy"),
-        weights=[stage_weights("diffused_heads", stage) for stage in get_system("diffused_heads").stages],
+        weights=planning.system_weights(config, "diffused_heads"),
     output:
         samples=directory("results/batches/diffused_heads/{batch}"),
     log:

@@ -3,7 +3,7 @@
 
 rule inspect_clip:
     input:
-        video=source,
+        video=row_value("video"),
         sound=lambda wildcards: SOURCES[wildcards.clip].audio or [],
     output:
         verdict="results/inspected/{clip}.json",
@@ -20,7 +20,7 @@ rule inspect_clip:
         clip="{clip}",
         start=row_value("start"),
         end=row_value("end"),
-        needs=required_tracks,
+        needs=lambda wildcards: SOURCES.required_tracks(wildcards.clip),
         max_missing=config["inspection"]["max_missing"],
     script:
         "../workflow_scripts/inspect_clip.py"
@@ -29,7 +29,7 @@ rule inspect_clip:
 rule resample_clip:
     input:
         verdict="results/inspected/{clip}.json",
-        video=source,
+        video=row_value("video"),
     output:
         video="results/clips/{clip}.mp4",
         info="results/clips/{clip}.json",
@@ -52,8 +52,8 @@ rule resample_clip:
 rule extract_audio:
     input:
         verdict="results/inspected/{clip}.json",
-        source=lambda wildcards: SOURCES[wildcards.clip].audio or source(wildcards),
-        info=lambda wildcards: [] if wildcards.clip in SPEECH else f"results/clips/{wildcards.clip}.json",
+        source=lambda wildcards: SOURCES[wildcards.clip].audio or SOURCES[wildcards.clip].video,
+        info=lambda wildcards: [] if wildcards.clip in SOURCES.speech else f"results/clips/{wildcards.clip}.json",
     output:
         audio="results/audio/{clip}.wav",
     log:

@@ -15,12 +15,12 @@ rule build_report:
         summary="results/summary.csv",
         scores=score_folders,
         pairs="results/splits/pairs.tsv",
-        videos=videos,
+        videos=deliverables,
         sources=lambda wildcards: expand("results/clips/{pair.video}.mp4", pair=pairs()),
         sounds=lambda wildcards: expand("results/audio/{audio}.wav", audio=sorted({pair.audio for pair in pairs()})),
-        weights=weight_records,
+        weights=planning.weight_records(config),
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
-        speech=supplied_speech_checks(),
+        speech=planning.supplied_speech_checks(config),
     output:
         report=report("results/report.html", caption="../docs/report/page.rst", category="Page"),
         plots=report(
@@ -45,7 +45,7 @@ rule build_report:
             for name in config["systems"]
             if get_system(name).stages
         },
-        encoders=speech_models(),
+        encoders=planning.speech_models(config),
         benchmarks="results/benchmarks",
         baselines=[name for name in config["systems"] if not get_system(name).stages],
         max_players=config["report"]["max_players"],

@@ -3,13 +3,13 @@
 
 rule score_pairs:
     input:
-        samples=scored_files(sample_path),
-        views=scored_files(lambda system, video, audio: f"results/{view(system)}/{video}.mp4"),
-        transforms=scored_files(lambda system, video, audio: f"results/{view(system)}/{video}.npz"),
+        samples=scored_files(planning.sample_video),
+        views=scored_files(lambda system, video, audio: f"results/{planning.view(system)}/{video}.mp4"),
+        transforms=scored_files(lambda system, video, audio: f"results/{planning.view(system)}/{video}.npz"),
         crop_transforms=scored_files(lambda system, video, audio: f"results/crops/{video}.npz"),
         sounds=scored_files(lambda system, video, audio: f"results/audio/{audio}.wav"),
-        speech_openings=scored_files(lambda system, video, audio: opening(audio)),
-        video_openings=scored_files(lambda system, video, audio: opening(video)),
+        speech_openings=scored_files(lambda system, video, audio: SOURCES.mouth_opening_file(audio)),
+        video_openings=scored_files(lambda system, video, audio: SOURCES.mouth_opening_file(video)),
         transcripts=scored_transcripts,
         weights=METRIC_WEIGHTS,
     output:
@@ -37,7 +37,7 @@ rule collect_scores:
     input:
         scores=score_folders,
         pairs="results/splits/pairs.tsv",
-        papers=papers,
+        papers=planning.paper_files(config),
     output:
         metrics=report("results/metrics.csv", caption="../docs/report/metrics.rst", category="Tables"),
         summary=report("results/summary.csv", caption="../docs/report/summary.rst", category="Tables"),

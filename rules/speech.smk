@@ -5,7 +5,9 @@
 rule check_supplied_speech:
     input:
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
-        supplied=lambda wildcards: [path for clip in CLIPS for path in speech_source(wildcards.entry, clip)],
+        supplied=lambda wildcards: [
+            path for clip in CLIPS for path in planning.speech_source(config, wildcards.entry, clip)
+        ],
     output:
         wrong="results/inspected/speech/{entry}.json",
     log:
@@ -28,7 +30,7 @@ rule check_supplied_speech:
 rule extract_features:
     input:
         audio="results/audio/{clip}.wav",
-        source=lambda wildcards: speech_source(wildcards.entry, wildcards.clip),
+        source=lambda wildcards: planning.speech_source(config, wildcards.entry, wildcards.clip),
     output:
         features="results/features/{entry}/{clip}.npy",
         info="results/features/{entry}/{clip}.json",
@@ -38,10 +40,10 @@ rule extract_features:
         "results/benchmarks/extract_features/{entry}/{clip}.tsv"
     conda:
         "../envs/speech.yaml"
-    threads: lambda wildcards: NETWORK_THREADS if speech_kind(wildcards.entry).is_network else 1
+    threads: lambda wildcards: NETWORK_THREADS if planning.speech_kind(config, wildcards.entry).is_network else 1
     resources:
-        mem_mb=lambda wildcards: 6000 if speech_kind(wildcards.entry).is_network else 1000,
-        gpu=lambda wildcards: int(speech_kind(wildcards.entry).is_network),
+        mem_mb=lambda wildcards: 6000 if planning.speech_kind(config, wildcards.entry).is_network else 1000,
+        gpu=lambda wildcards: int(planning.speech_kind(config, wildcards.entry).is_network),
     params:
         entry=lambda wildcards: config["speech"][wildcards.entry],
     script:

@@ -4,7 +4,7 @@
 checkpoint split_clips:
     input:
         verdicts=expand("results/inspected/{clip}.json", clip=CLIPS),
-        speech=supplied_speech_checks(),
+        speech=planning.supplied_speech_checks(config),
     output:
         train="results/splits/train.txt",
         test="results/splits/test.txt",

@@ -6,7 +6,7 @@ rule mux_video:
         clip="results/clips/{video}.mp4",
         transform=view_file("npz"),
         sample="results/samples/{system}/{video}--{audio}.mp4",
-        masks=sample_masks,
+        masks=lambda wildcards: planning.sample_masks(**wildcards),
         audio="results/audio/{audio}.wav",
     output:
         video="results/videos/{system}/{video}--{audio}.mp4",

@@ -54,7 +54,7 @@ rule fetch_network:
 # job for all, since mostly there is nothing to do. The next run tries a server again that could not be reached.
 rule fetch_metric_weights:
     input:
-        placed=placed_by_hand,
+        placed=lambda wildcards: planning.placed_files("weights/perception"),
     output:
         records=METRIC_WEIGHTS,
         weights=[record.replace(".json", ".safetensors") for record in METRIC_WEIGHTS],

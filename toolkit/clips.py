@@ -1,6 +1,7 @@
 """The user's list of clips: a table, a folder of videos, or the built-in demo."""
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -68,8 +69,7 @@ def _table(table: Path) -> list[ClipRow]:
         columns = reader.fieldnames or []
         _check_columns(table, columns)
         rows = [_row(table, number, record) for number, record in enumerate(reader, start=2)]
-    names = [row.clip for row in rows]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(row.clip for row in rows).items() if count > 1)
     if twice:
         raise InputError(table, f"clip {twice[0]!r} stands in more than one row", "Give every clip a name of its own")
     return rows
@@ -115,7 +115,40 @@ def _seconds(where: str, column: str, text: str) -> float | None:
     return seconds
 
 
-def dub_rows(kind: str, paths: Mapping[str, str], taken: Collection[str]) -> dict[str, ClipRow]:
+@dataclass(frozen=True)
+class Sources:
+    """Every source by its name: the clips of the table, and pictures and speech that are named for dubbing alone."""
+
+    clips: Mapping[str, ClipRow]
+    pictures: Mapping[str, ClipRow]
+    speech: Mapping[str, ClipRow]
+
+    def __getitem__(self, name: str) -> ClipRow:
+        """The row of a source; InputError where there is none of that name."""
+        for rows in (self.clips, self.pictures, self.speech):
+            if name in rows:
+                return rows[name]
+        raise InputError(name, "is named nowhere", "Add it to the clips table, or to `dub` in config.yaml")
+
+    def required_tracks(self, name: str) -> list[str]:
+        """What a source must hold: a clip both `video` and `audio`, a source for dubbing one of them."""
+        if name in self.clips:
+            return ["video", "audio"]
+        return ["video"] * (name in self.pictures) + ["audio"] * (name in self.speech)
+
+    def mouth_opening_file(self, name: str) -> str:
+        """What tells how the mouth opens in a source: its truth where somebody knows it, else its landmarks."""
+        return self[name].truth or f"results/landmarks/{name}.npz"
+
+
+def read_sources(table: str | Path, dub: Mapping[str, Mapping[str, str]], shipped: str | Path = ".") -> Sources:
+    """The clips of `table` (see `read_clips`) and what `dub` names: paths of `pictures` and `speech` by name."""
+    clips = {row.clip: row for row in read_clips(table, shipped)}
+    pictures = _dub_rows("pictures", dub["pictures"], clips)
+    return Sources(clips, pictures, _dub_rows("speech", dub["speech"], clips | pictures))
+
+
+def _dub_rows(kind: str, paths: Mapping[str, str], taken: Collection[str]) -> dict[str, ClipRow]:
     """Pictures or speech (`kind`) that are named for dubbing alone, by name; InputError for a name that is no safe file
     name or is taken."""
     for name in paths:

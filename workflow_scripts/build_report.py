@@ -69,7 +69,7 @@ def _verdicts(paths: Sequence[str], speech: Sequence[str]) -> list[dict]:
     return [verdict | wrong.get(verdict["clip"], {}) for verdict in map(read_json, paths)]
 
 
-def players(sources: Sequence[str], videos: Sequence[str]) -> list[dict]:
+def report_videos(sources: Sequence[str], videos: Sequence[str]) -> list[dict]:
     """What stands side by side in the report: for each pair its source, then every system's video."""
     sampled = [{"pair": Path(path).stem, "system": Path(path).parent.name, "path": path} for path in videos]
     pairs = dict.fromkeys(video["pair"] for video in sampled)
@@ -87,7 +87,7 @@ if __name__ == "__main__":
             snakemake.input.verdicts,
             snakemake.output.report,
             snakemake.output.plots,
-            videos=players(snakemake.input.sources, snakemake.input.videos),
+            videos=report_videos(snakemake.input.sources, snakemake.input.videos),
             speech=snakemake.input.speech,
             sounds=snakemake.input.sounds,
             weights=snakemake.input.weights,

@@ -129,8 +129,8 @@ def report(results):
         weights.append(folder / f"{record['stage']}.json")
         write_json(weights[-1], record | {"sha256": "ab" * 32})
     header = "s\th:m:s\tmax_rss\tmax_vms\n"
-    write_text(folder / "benchmarks/score_pairs/still/pairs-1.tsv", header + "2.5\t0:00:02\t300.5\t-\n")
-    write_text(folder / "benchmarks/score_pairs/still/pairs-2.tsv", header + "3.5\t0:00:03\t-\t-\n")
+    write_text(folder / "benchmarks/score_pairs/still/all-1.tsv", header + "2.5\t0:00:02\t300.5\t-\n")
+    write_text(folder / "benchmarks/score_pairs/still/all-2.tsv", header + "3.5\t0:00:03\t-\t-\n")
     write_text(folder / "benchmarks/collect_scores.tsv", header + "0.5\t0:00:00\t-\t-\n")
     sound = folder / "audio/$clip_b$.wav"
     sound.parent.mkdir()

@@ -1,6 +1,6 @@
 import pytest
 
-from toolkit.clips import ClipRow, read_clips
+from toolkit.clips import ClipRow, read_clips, read_sources
 from toolkit.errors import InputError
 
 
@@ -52,3 +52,23 @@ def test_a_folder_names_its_clips_by_stem_and_keeps_them_apart(tmp_path):
 def test_a_missing_source_is_said_to_be_missing(tmp_path):
     with pytest.raises(InputError, match="no such file or folder"):
         read_clips(tmp_path / "nothing.tsv")
+
+
+def test_sources_are_clips_and_what_is_named_for_dubbing(tmp_path):
+    path = table(tmp_path, "clip\tvideo\ttruth\na\ta.mp4\tt.json\nb\tb.mp4\t\n")
+    sources = read_sources(path, {"pictures": {"portrait": "p.png"}, "speech": {"words": "w.wav"}})
+    assert [sources[name].video for name in ("a", "portrait", "words")] == ["a.mp4", "p.png", "w.wav"]
+    needed = {name: sources.required_tracks(name) for name in ("a", "portrait", "words")}
+    assert needed == {"a": ["video", "audio"], "portrait": ["video"], "words": ["audio"]}
+    assert sources.mouth_opening_file("a") == "t.json"
+    assert sources.mouth_opening_file("b") == "results/landmarks/b.npz"
+    with pytest.raises(InputError, match="nobody: is named nowhere"):
+        sources["nobody"]
+
+
+@pytest.mark.parametrize(
+    "dub", [{"pictures": {"a": "p"}, "speech": {}}, {"pictures": {"p": "p"}, "speech": {"p": "p"}}]
+)
+def test_a_name_for_dubbing_that_is_taken_is_refused(tmp_path, dub):
+    with pytest.raises(InputError, match="is no safe file name, or is taken"):
+        read_sources(table(tmp_path, "clip\tvideo\na\ta.mp4\n"), dub)

@@ -1,6 +1,6 @@
 import pytest
 
-from toolkit.pairs import pair_name, pair_of, read_pairs, split_pair
+from toolkit.pairs import Pairs, pair_name, pair_of, read_pairs, split_pair
 
 
 def test_a_name_is_put_together_and_taken_apart():
@@ -19,4 +19,11 @@ def test_the_table_is_read_by_its_columns(tmp_path):
     (tmp_path / "pairs.tsv").write_text(
         "pair\tvideo\taudio\tkind\né--b\té\tb\tcrossed\nb--b\tb\tb\tself\n", encoding="utf-8"
     )
-    assert read_pairs(tmp_path / "pairs.tsv") == [("é", "b", "crossed"), ("b", "b", "self")]
+    assert list(read_pairs(tmp_path / "pairs.tsv")) == [("é", "b", "crossed"), ("b", "b", "self")]
+
+
+def test_the_pairs_of_a_kind_are_put_into_batches_once():
+    pairs = Pairs([pair_of("a", "a"), pair_of("a", "b"), pair_of("b", "b")])
+    assert pairs.batches("self", 2).names_of("self-1") == ["a--a", "b--b"]
+    assert pairs.batches("crossed", 2).names_of("crossed-1") == ["a--b"]
+    assert pairs.batches("self", 2) is pairs.batches("self", 2)
