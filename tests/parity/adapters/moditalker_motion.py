@@ -38,9 +38,7 @@ def guidance(case: dict, call: str, inputs: Tensors) -> Tensors:
     built = decoder(case)
     conditions = built.conditions(inputs["reference"], inputs["hubert"])
     without = built.without(len(inputs["motion"]))
-    predict = guided(
-        lambda x, t: built(x, t, conditions), lambda x, t: built(x, t, without), float(inputs["weight"])
-    )
+    predict = guided(lambda x, t: built(x, t, conditions), lambda x, t: built(x, t, without), float(inputs["weight"]))
     return {
         "unconditional": built(inputs["motion"], inputs["timesteps"], without),
         "guided": predict(inputs["motion"], inputs["timesteps"]),
@@ -55,9 +53,7 @@ def sample(case: dict, call: str, inputs: Tensors) -> Tensors:
     kept = truncated(Schedule(whole.betas.float(), whole.steps), int(inputs["steps"]))
     conditions = built.conditions(inputs["reference"], inputs["hubert"])
     without = built.without(len(inputs["noise"]))
-    predict = guided(
-        lambda x, t: built(x, t, conditions), lambda x, t: built(x, t, without), config["guidance_weight"]
-    )
+    predict = guided(lambda x, t: built(x, t, conditions), lambda x, t: built(x, t, without), config["guidance_weight"])
     outputs, states = {}, {}
     for name, shape in case["shapes"].items():
         what, eta, unclipped = re.fullmatch(r"(residual|states)_eta([\d.]+)(_unclipped)?", name).groups()

@@ -99,9 +99,7 @@ class TimedBlock(nn.Module):
 
     conditioned = True
 
-    def __init__(
-        self, inputs: int, outputs: int, direction: str | None = None, *, groups: int, embedding: int
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, direction: str | None = None, *, groups: int, embedding: int) -> None:
         super().__init__()
         self.direction = direction
         self.in_layers = nn.Sequential(GroupNorm(groups, inputs), nn.SiLU(), convolution(inputs, outputs))
