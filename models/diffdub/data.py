@@ -66,9 +66,9 @@ class SequenceData:
     A clip of N frames gives n = min(`length`, N - `references`) frames from a random start; its references are the
     frames after them. A clip under twice the references gives all N, and its references go on from its beginning, round
     and round. All items of a batch have the n of its shortest clip, since the network does not know of padding.
-    `held_share` of the items have one latent repeated as references, as in one-shot sampling. Speech reaches the network
-    only as questions to the references; where these are all the same it can tell apart their ends alone, and it learns
-    to make do with those only if it is trained on them.
+    `held_share` of the items have one latent repeated as references, as in one-shot sampling. Speech enters the network
+    only as attention queries. With equal references, keys and values differ near the ends alone, where convolutions are
+    padded: the network makes use of that only if it is trained on such items.
     """
 
     def __init__(self, clips: Sequence[Clip], length: int, references: int, held_share: float) -> None:

@@ -90,7 +90,7 @@ PRESETS = {
             steps=8,
             window="lower_face",
         ),
-        # 1.5 M on 2 x 2 blocks of pixels.
+        # 1.6 M on 4 x 4 blocks of pixels.
         "debug": RendererPreset(
             size=64,
             network={
@@ -120,8 +120,8 @@ PRESETS = {
         # 35.1 M parameters with HuBERT-large's 25 layers of 1024.
         "published": SequencePreset(),
         "small": SequencePreset({"width": 256, "ffn": 512, "cross_heads": 4, "blocks": (1, 2, 2), "dropout": 0.1}),
-        # A short view, since a minute of speech teaches nothing about longer ones; and no dropout: see `held_share` in
-        # models/diffdub/data.py for what one-shot references leave to attend to.
+        # Short kernels: a minute of speech is too little to learn longer context. No dropout: with one reference frame
+        # few differences are left to attend to (`held_share` in models/diffdub/data.py).
         "debug": SequencePreset(
             {"width": 48, "ffn": 96, "cross_heads": 4, "kernel": 5, "blocks": (1, 1, 1), "dropout": 0.0}
         ),
