@@ -139,7 +139,7 @@ class System:
     stages         names of its training stages, in order; empty where nothing is learnt
     timeline       (source_frames, length, options) -> (length,) index of the source frame behind each output frame
     mask           (points (68, 2) in view pixels, size, options) -> (size, size) float32: 1 where the system's picture
-                   counts, 0 where the source frame stays. Not used where `brings_masks`
+                   counts, 0 where the source frame stays; None where every picture brings a mask of its own
     view           the folder of results/ whose pictures the system sees and samples: `crops`, one fixed square a clip,
                    or `aligned`, every frame brought to a mean face
     inputs         further files of each clip, results/{input}/{clip}.npz
@@ -147,24 +147,27 @@ class System:
     speed_options  sampling options that change no picture: they never cause a rerun
     paste_options  sampling options that matter only when the picture is pasted
     pasted         (sampling options) -> whether the pictures are pasted into the source's frames; else they are the video
-    brings_masks   its pictures have masks of their own
     """
 
     package: str
     stages: tuple[str, ...]
     timeline: Callable[[int, int, dict], np.ndarray]
-    mask: Callable[[np.ndarray, int, dict], np.ndarray]
+    mask: Callable[[np.ndarray, int, dict], np.ndarray] | None = None
     view: str = "crops"
     inputs: tuple[str, ...] = ()
     pairs_at_once: Callable[[dict], int] = _one_at_a_time
     speed_options: frozenset[str] = frozenset()
     paste_options: frozenset[str] = frozenset()
     pasted: Callable[[dict], bool] = _always
-    brings_masks: bool = False
 
     @property
     def folder(self) -> Path:
         return Path(__file__).parent / self.package.rpartition(".")[2]
+
+    @property
+    def brings_masks(self) -> bool:
+        """Whether every picture brings a mask of its own (`Picture.mask`)."""
+        return self.mask is None
 
     def picture_options(self, sampling: Mapping[str, object]) -> dict[str, object]:
         """Of the sampling options those that decide the pictures."""

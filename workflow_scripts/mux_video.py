@@ -106,5 +106,6 @@ if __name__ == "__main__":
             snakemake.input.sample,
             snakemake.input.audio,
             snakemake.output.video,
+            masks=next(iter(snakemake.input.masks), None),
             **dict(snakemake.params.items()),
         )

@@ -16,6 +16,7 @@ from models.diffdub.renderer import Renderer
 from models.diffdub.rendering import lip_latents, render, to_pixels
 from models.diffdub.sequence import SequenceGenerator, predict_long
 from models.diffusion import noise_for
+from models.precision import autocast
 from models.speech.rows import check_shape, rows_per_frame
 from models.system import Clip, Picture, Request
 from toolkit import devices
@@ -66,7 +67,7 @@ class DiffDub:
             for start in range(0, length, batch_size):
                 batch = order[start : start + batch_size]
                 frames = [source[int(index)] for index in batch]
-                with self.arithmetic():
+                with autocast(self.renderer, self.options["precision"]):
                     images = render(
                         self.renderer,
                         frames,
@@ -108,11 +109,6 @@ class DiffDub:
             return 0
         random = np.random.default_rng([seed, *reference.name.encode()])
         return int(random.choice(np.flatnonzero(reference.ok)))
-
-    def arithmetic(self) -> torch.autocast:
-        """The precision of the renderer's network calls."""
-        device = next(self.renderer.parameters()).device.type
-        return torch.autocast(device, torch.bfloat16, enabled=self.options["precision"] == "bfloat16")
 
 
 def load(weights: dict[str, Path], preset: str, options: dict, device: str | torch.device | None = None) -> DiffDub:

@@ -16,6 +16,7 @@ from models.diffused_heads.speech import Embeddings, embeddings
 from models.diffused_heads.unet import UNet
 from models.diffusion import generator_for
 from models.pictures import fitted, to_pixels, to_tensor
+from models.precision import autocast
 from models.speech.rows import check_shape
 from models.system import Clip, Picture, Request
 from toolkit import devices
@@ -76,8 +77,7 @@ class DiffusedHeads:
 
     def call(self, x: Tensor, t: Tensor, identity: Tensor, motion: Tensor, audio: Tensor) -> Tensor:
         """The network in the precision that the options name."""
-        half = self.options["precision"] == "bfloat16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+        with autocast(self.network, self.options["precision"]):
             return self.network(x, t, identity, motion, audio).float()
 
     def identity(self, reference: Clip) -> Tensor:

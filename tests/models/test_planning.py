@@ -69,7 +69,7 @@ def test_a_real_clip_is_its_own_sample():
 
 
 def test_a_system_may_bring_masks_and_read_further_files(monkeypatch):
-    still = replace(get_system("still"), brings_masks=True, inputs=("parsing", "face3d"))
+    still = replace(get_system("still"), mask=None, inputs=("parsing", "face3d"))
     monkeypatch.setattr(sys.modules[SYSTEMS["still"]], "SYSTEM", still)
     assert planning.sample_masks("still", "a", "b") == ["results/samples/still/a--b.mask.mkv"]
     assert planning.sample_masks("diffdub", "a", "b") == []
