@@ -17,9 +17,7 @@ PREFIX = "diffusion_model"
 def unet(case: dict) -> PlaneUNet:
     config = case["config"]
     tensors = {
-        name: entry
-        for name, entry in case["tensors"].items()
-        if not UNUSED.match(name.removeprefix(f"{PREFIX}."))
+        name: entry for name, entry in case["tensors"].items() if not UNUSED.match(name.removeprefix(f"{PREFIX}."))
     }
 
     def build() -> nn.Module:

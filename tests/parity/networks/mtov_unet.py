@@ -8,17 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.unet import (
-    Attention,
-    GroupNorm,
-    ascent,
-    convolution,
-    descent,
-    middle,
-    modulated,
-    resample,
-    sinusoids,
-)
+from models.unet import Attention, GroupNorm, ascent, convolution, descent, middle, modulated, resample, sinusoids
 
 # Parameters of the published files that nothing uses.
 UNUSED = re.compile(r"output_bg_(blocks|attns)\.")
@@ -99,9 +89,7 @@ class TimedBlock(nn.Module):
 
     conditioned = True
 
-    def __init__(
-        self, inputs: int, outputs: int, direction: str | None = None, *, groups: int, embedding: int
-    ) -> None:
+    def __init__(self, inputs: int, outputs: int, direction: str | None = None, *, groups: int, embedding: int) -> None:
         super().__init__()
         self.direction = direction
         self.in_layers = nn.Sequential(GroupNorm(groups, inputs), nn.SiLU(), convolution(inputs, outputs))
