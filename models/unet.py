@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+FEW = 256
+"""Pixels up to which a CPU's attention is as quick without a copy."""
+
 Block = Callable[..., nn.Module]  # (inputs, outputs, direction=...) -> residual block
 Attend = Callable[[int, int], nn.Module]  # (channels, level) -> attention block
 
@@ -67,8 +70,8 @@ def qkv_attention(qkv: Tensor, heads: int) -> Tensor:
     query, key, value = qkv.unflatten(1, (heads, -1)).transpose(2, 3).chunk(3, dim=-1)
     if qkv.shape[-1] == 1:  # a pixel by itself attends to nothing else; CUDA's kernels fail on it
         return value.transpose(2, 3).flatten(1, 2)
-    # The quick kernels want rows that lie together.
-    query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
+    if qkv.is_cuda or qkv.shape[-1] > FEW:  # the quick kernels want rows that lie together
+        query, key, value = query.contiguous(), key.contiguous(), value.contiguous()
     scale = query.shape[-1] ** -0.25
     result = functional.scaled_dot_product_attention(query * scale, key * scale, value, scale=1.0)
     return result.transpose(2, 3).flatten(1, 2)

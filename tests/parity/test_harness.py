@@ -119,6 +119,20 @@ def test_calls_go_by_patterns_and_an_unknown_one_is_named():
         adapter({"name": "diffdub/x"}, "resample3", {})
 
 
+def test_a_call_sees_the_inputs_of_a_call_that_its_text_names(tmp_path):
+    calls = {"forward": {"returns": "x"}, "again": {"returns": "with y, same inputs as call 'forward'"}}
+    inputs = {"forward.x": torch.ones(2), "forward.y": torch.ones(2), "again.y": torch.full((2,), 3.0)}
+    write_case(
+        tmp_path / "x", "diffdub/x", calls, inputs, {"forward.sum": torch.ones(2), "again.sum": torch.ones(2) * 4}
+    )
+
+    def adapter(case, call, inputs):
+        return {"sum": inputs["x"] if call == "forward" else inputs["x"] + inputs["y"]}
+
+    found = Found(tmp_path / "x", "diffdub/x")
+    assert [run_call(found, call, adapter) for call in found.calls] == [{}, {}]
+
+
 def test_a_case_in_two_places_counts_once_and_other_numbers_count_again(tmp_path):
     for home in ("a", "b"):
         write_case(tmp_path / home / "x", "diffdub/x", {}, {"c.i": torch.ones(2)}, {"c.o": torch.ones(2)})

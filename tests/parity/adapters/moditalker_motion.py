@@ -1,6 +1,8 @@
 """AToM's network and its sampling by the shared DDIM."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 
 import torch
 from harness import by_call, network
@@ -10,6 +12,7 @@ from torch import Tensor
 from models.diffusion import Denoiser, Schedule, cosine_schedule, ddim, guided, truncated
 
 Tensors = dict[str, Tensor]
+Network = Callable[[Tensor, Tensor], Tensor]
 
 
 def decoder(case: dict) -> MotionDecoder:
@@ -35,45 +38,41 @@ def forward(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def guidance(case: dict, call: str, inputs: Tensors) -> Tensors:
-    built = decoder(case)
-    conditions = built.conditions(inputs["reference"], inputs["hubert"])
-    without = built.without(len(inputs["motion"]))
-    predict = guided(lambda x, t: built(x, t, conditions), lambda x, t: built(x, t, without), float(inputs["weight"]))
+    x, t = inputs["motion"], inputs["timesteps"]
     return {
-        "unconditional": built(inputs["motion"], inputs["timesteps"], without),
-        "guided": predict(inputs["motion"], inputs["timesteps"]),
+        "unconditional": decoder(case)(x, t, decoder(case).without(len(x))),
+        "guided": guided_decoder(case, inputs, len(x), float(inputs["weight"]))(x, t),
     }
 
 
+def guided_decoder(case: dict, inputs: Tensors, count: int, weight: float) -> Network:
+    """The network of a batch of `count` that follows the conditions `weight` times as far as it would."""
+    built = decoder(case)
+    conditions, without = built.conditions(inputs["reference"], inputs["hubert"]), built.without(count)
+    return guided(lambda x, t: built(x, t, conditions), lambda x, t: built(x, t, without), weight)
+
+
 def sample(case: dict, call: str, inputs: Tensors) -> Tensors:
-    """Every output that a name asks for: residual or states, at an eta, with the clean motion clipped or not."""
-    config, built = case["config"], decoder(case)
-    # The published tables are float32 throughout.
+    """The outputs that the case names: residual or states, at an eta, with the clean motion clipped or not."""
+    config, noise = case["config"], inputs["noise"]
     whole = cosine_schedule(config["n_timestep"])
+    # The published tables are float32 throughout.
     kept = truncated(Schedule(whole.betas.float(), whole.steps), int(inputs["steps"]))
-    conditions = built.conditions(inputs["reference"], inputs["hubert"])
-    without = built.without(len(inputs["noise"]))
-    predict = guided(lambda x, t: built(x, t, conditions), lambda x, t: built(x, t, without), config["guidance_weight"])
-    outputs, states = {}, {}
+    predict = guided_decoder(case, inputs, len(noise), config["guidance_weight"])
+
+    def step_noise(position: int) -> Tensor:
+        return inputs["step_noise"][len(kept) - 1 - position]
+
+    @cache
+    def states(eta: float, limit: float | None) -> list[Tensor]:
+        return list(ddim(Denoiser(predict, "start", limit=limit), noise, kept, eta=eta, step_noise=step_noise))
+
+    outputs = {}
     for name, shape in case["shapes"].items():
         what, eta, unclipped = re.fullmatch(r"(residual|states)_eta([\d.]+)(_unclipped)?", name).groups()
-        if (eta, unclipped) not in states:
-            denoiser = Denoiser(predict, "start", limit=None if unclipped else config["clip_x0"][1])
-            states[eta, unclipped] = list(
-                ddim(
-                    denoiser,
-                    inputs["noise"],
-                    kept,
-                    eta=float(eta),
-                    step_noise=lambda position: inputs["step_noise"][len(kept) - 1 - position],
-                )
-            )
-        *before, last = states[eta, unclipped]
-        if what == "residual":
-            outputs[name] = last
-        else:
-            every = last.shape[1] // shape[1]
-            outputs[name] = torch.cat(before)[:, ::every]
+        *before, last = states(float(eta), None if unclipped else config["clip_x0"][1])
+        every = noise.shape[1] // shape[1]
+        outputs[name] = torch.cat(before)[:, ::every] if what == "states" else last
     return outputs
 
 

@@ -57,6 +57,7 @@ class MotionDecoder(nn.Module):
         self.null_cond_embed = nn.Parameter(torch.randn(1, 2 * length, width))
         self.null_cond_hidden = nn.Parameter(torch.randn(1, width))
         self.face_null_cond_embed = nn.Parameter(torch.randn(1, length, width))
+        # The published numbering begins with the sinusoids.
         self.time_mlp = nn.Sequential(nn.Identity(), nn.Linear(width, 4 * width), nn.Mish())
         self.to_time_cond = nn.Sequential(nn.Linear(4 * width, width))
         self.to_time_tokens = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.Unflatten(1, (2, width)))

@@ -8,17 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.unet import (
-    Attention,
-    GroupNorm,
-    ascent,
-    convolution,
-    descent,
-    middle,
-    modulated,
-    resample,
-    sinusoids,
-)
+from models.unet import Attention, GroupNorm, ascent, convolution, descent, middle, modulated, resample, sinusoids
 
 # Parameters of the published files that nothing uses.
 UNUSED = re.compile(r"output_bg_(blocks|attns)\.")
