@@ -194,6 +194,6 @@ def rounded(schedule: Schedule, count: int) -> Schedule:
 def _keep(schedule: Schedule, positions: Tensor, last_alpha_bar: float | None = None) -> Schedule:
     """The schedule that visits only `positions` and has the same alpha-bar there, and at its end unless another is given."""
     last = schedule.last_alpha_bar if last_alpha_bar is None else last_alpha_bar
-    alpha_bar = schedule.alphas_cumprod[positions]
+    alpha_bar = schedule.alphas_cumprod[positions].double()  # in float32 a beta next to 1 would become 1
     before = torch.cat([alpha_bar.new_tensor([last]), alpha_bar[:-1]])
     return Schedule(1 - alpha_bar / before, schedule.steps[positions], last)

@@ -124,7 +124,7 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm1(x)
-        x = x + self.dropout(attended(self.self_attn, normed, normed))
+        x = x + self.dropout(attend(self.self_attn, normed, normed))
         hidden = self.dropout(functional.gelu(self.linear1(self.norm2(x))))
         return x + self.dropout(self.linear2(hidden))
 
@@ -159,7 +159,7 @@ class DecoderLayer(nn.Module):
         return self.linear3(both + self.film3(both, vector))
 
     def _look(self, attention: nn.MultiheadAttention, x: Tensor, memory: Tensor | None = None) -> Tensor:
-        return self.dropout(attended(attention, x, x if memory is None else memory))
+        return self.dropout(attend(attention, x, x if memory is None else memory))
 
 
 class FiLM(nn.Module):
@@ -174,7 +174,7 @@ class FiLM(nn.Module):
         return (1 + scale) * x + shift
 
 
-def attended(attention: nn.MultiheadAttention, x: Tensor, memory: Tensor) -> Tensor:
+def attend(attention: nn.MultiheadAttention, x: Tensor, memory: Tensor) -> Tensor:
     """Attention of x (n, l, width) to `memory` (n, m, width), both rotated by their positions, the values not."""
     return attention(rotated(x), rotated(memory), memory, need_weights=False)[0]
 

@@ -8,7 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.unet import Attention, GroupNorm, ascent, convolution, descent, middle, modulated, resample, sinusoids
+from models.unet import (
+    Attention,
+    GroupNorm,
+    convolution,
+    down_blocks,
+    mid_block,
+    resample,
+    scale_shift,
+    sinusoids,
+    up_blocks,
+)
 
 # Parameters of the published files that nothing uses.
 UNUSED = re.compile(r"output_bg_(blocks|attns)\.")
@@ -46,11 +56,11 @@ class PlaneUNet(nn.Module):
             return Attention(channels, groups, heads)
 
         self.time_embed = nn.Sequential(nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.input_blocks, laterals = descent(block, attend, 4 * channels, *layout)
-        self.input_attns = nn.ModuleList([nn.Identity(), *(attend(count) for count in laterals[1:])])
-        self.middle_block = middle(block, attend, laterals[-1], len(multipliers) - 1)
-        self.mid_attn = attend(laterals[-1])
-        self.output_blocks = ascent(block, attend, laterals, *layout)
+        self.input_blocks, skips = down_blocks(block, attend, 4 * channels, *layout)
+        self.input_attns = nn.ModuleList([nn.Identity(), *(attend(count) for count in skips[1:])])
+        self.middle_block = mid_block(block, attend, skips[-1], len(multipliers) - 1)
+        self.mid_attn = attend(skips[-1])
+        self.output_blocks = up_blocks(block, attend, skips, *layout)
         ascending = [width * multiplier for multiplier in reversed(multipliers) for _ in range(blocks + 1)]
         self.output_attns = nn.ModuleList(attend(count) for count in ascending)
         self.out = nn.Sequential(
@@ -69,13 +79,13 @@ class PlaneUNet(nn.Module):
         planes = [
             flat.unflatten(2, shape) for flat, shape in zip(joined.split(self._sizes, dim=2), self.planes, strict=True)
         ]
-        laterals = []
+        skips = []
         for stage, attention in zip(self.input_blocks, self.input_attns, strict=True):
             planes = across(attention, [stage(plane, time) for plane in planes])
-            laterals.append(planes)
+            skips.append(planes)
         planes = across(self.mid_attn, [self.middle_block(plane, time) for plane in planes])
         for stage, attention in zip(self.output_blocks, self.output_attns, strict=True):
-            widened = [torch.cat(pair, dim=1) for pair in zip(planes, laterals.pop(), strict=True)]
+            widened = [torch.cat(pair, dim=1) for pair in zip(planes, skips.pop(), strict=True)]
             planes = across(attention, [stage(plane, time) for plane in widened])
         return torch.cat([self.out(plane).flatten(2) for plane in planes], dim=2)
 
@@ -104,7 +114,7 @@ class TimedBlock(nn.Module):
         """x (n, inputs, h, w), time (n, embedding) -> (n, outputs, h', w')."""
         norm, activation, conv = self.in_layers
         hidden = conv(resample(activation(norm(x)), self.direction))
-        hidden = modulated(self.out_layers[0](hidden), self.emb_layers(time))
+        hidden = scale_shift(self.out_layers[0](hidden), self.emb_layers(time))
         return self.skip_connection(resample(x, self.direction)) + self.out_layers[1:](hidden)
 
 
