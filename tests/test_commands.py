@@ -90,6 +90,7 @@ def lay_out(folder: Path, results: Path) -> None:
 IN_FULL = {
     "python -m metrics": lay_two_folders,
     "python -m toolkit.file_lists": None,
+    "python -m benchmarks.planning": None,
     "python -m benchmarks.published_outputs": lay_published_outputs,
     "python benchmarks/landmarks.py": lay_wild_clips,
     "python -m benchmarks.gpu": lay_prepared,
@@ -102,15 +103,8 @@ AT_SMALL_SIZE = {
     "python -m benchmarks.gpu": ("--tiny", "--seconds", "0", "--cases", "diffdub/sequence"),
     "python -m benchmarks.gpu prepare": ("--tiny",),
     "python benchmarks/landmarks.py": ("--budget", "1"),
-}
-<<<<<<< HEAD
-=======
-# Run in full at small sizes, by what stands behind the words: published networks take hours on a CPU.
-AT_SMALL_SIZE = {
-    "python -m benchmarks.gpu": ("--tiny", "--seconds", "5", "--cases", "diffdub/sequence"),
     "python -m benchmarks.planning": ("--pairs", "8", "--turns", "1"),
 }
->>>>>>> planning
 NEEDS_A_RUN = "snakemake --report"
 
 
