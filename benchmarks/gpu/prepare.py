@@ -62,8 +62,7 @@ def prepare(data: Path, folder: Path, tiny: bool = False) -> None:
 
 def check_size(folder: Path) -> None:
     """Say how much a GPU machine gets; InputError where that is more than it may."""
-    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    repository = sum((ROOT / name).stat().st_size for name in listing.split("\0") if name and (ROOT / name).is_file())
+    repository = sum((ROOT / name).stat().st_size for name in _repository_files())
     clips = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     words = (
         f"repository {repository / 1e6:.1f} MB + {folder} {clips / 1e6:.1f} MB = {(repository + clips) / 1e6:.1f} MB"
@@ -71,6 +70,17 @@ def check_size(folder: Path) -> None:
     if repository + clips > LIMIT:
         raise InputError(folder, f"{words}, more than {LIMIT / 1e6:.0f}", "Carry fewer clips, or smaller ones")
     print(words)
+
+
+def _repository_files() -> list[Path]:
+    """What git knows of the repository; without git everything but what begins with a dot and what the workflow makes."""
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode == 0:
+        names = map(Path, filter(None, listing.stdout.split("\0")))
+    else:
+        names = (path.relative_to(ROOT) for path in ROOT.rglob("*"))
+        names = (name for name in names if name.parts[0] not in ("results", "weights") and name.parts[0][0] != ".")
+    return [name for name in names if (ROOT / name).is_file()]
 
 
 def _speakers(data: Path, train: int) -> list[Path]:
