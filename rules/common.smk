@@ -1,5 +1,6 @@
 """What the rules share: the checked configuration, the list of clips, and the functions that name files."""
 
+import gc
 import os
 import sys
 import time
@@ -22,6 +23,9 @@ from toolkit.errors import InputError
 from toolkit.log import remarks
 from toolkit.pairs import SEPARATOR, Pair, Pairs, pair_name, pair_of, read_pairs, split_pair
 from toolkit.synthetic.table import read_talker
+
+# A plan makes objects by the million, nearly all of which stay: looking through them again and again costs ever more.
+gc.set_threshold(200_000, 50, 100)
 
 try:
     config = read_configuration(config, HOME / "config.schema.yaml")
