@@ -5,7 +5,7 @@ them are timed and the rate is a tenth of theirs, with what a frame costs beside
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,10 +15,9 @@ from benchmarks.gpu.clock import synchronise
 from benchmarks.gpu.prepared import Prepared, published_clip, speech_of
 from benchmarks.gpu.systems import GOALS
 from benchmarks.gpu.table import Table
-from models.diffdub.presets import PRESETS as DIFFDUB
 from models.diffdub.sampling import DiffDub
-from models.diffused_heads.presets import PRESETS as DIFFUSED_HEADS
 from models.diffused_heads.sampling import DiffusedHeads
+from models.registry import get_system
 from models.system import Clip, Request, Sampler
 
 TIMED = 10
@@ -46,10 +45,10 @@ def _diffdub(
     table: Table, prepared: Prepared, device: torch.device, tiny: bool, batches: tuple[int, ...], folder: Path
 ) -> None:
     preset, speech = "debug" if tiny else "published", (TINY_SPEECH if tiny else SPEECH)["diffdub"]
-    latent = DIFFDUB["renderer"][preset].network.get("latent", LATENT)
+    latent = _presets("diffdub")["renderer"][preset].network.get("latent", LATENT)
     with device:
-        renderer = DIFFDUB["renderer"][preset].build()
-        sequence = DIFFDUB["sequence"][preset].build(*speech[1:], latent)
+        renderer = _presets("diffdub")["renderer"][preset].build()
+        sequence = _presets("diffdub")["sequence"][preset].build(*speech[1:], latent)
     networks = [network.to(device).eval().requires_grad_(False) for network in (renderer, sequence)]
     clip = published_clip(prepared.clips("speakers")[0], folder, "diffdub", batches[-1], speech, latent)
 
@@ -71,7 +70,7 @@ def _diffused_heads(
 ) -> None:
     preset, speech = "debug" if tiny else "published", (TINY_SPEECH if tiny else SPEECH)["diffused_heads"]
     with device:
-        network = DIFFUSED_HEADS["unet"][preset].build(speech[-1])
+        network = _presets("diffused_heads")["unet"][preset].build(speech[-1])
     network = network.to(device).eval().requires_grad_(False)
     clip = published_clip(prepared.clips("speakers")[0], folder, "diffused_heads", 25, speech, LATENT)
 
@@ -88,6 +87,10 @@ def _diffused_heads(
         if seconds:
             rate, unit = clips / seconds * TIMED / STEPS, "frames a second"
             table.add("c", "diffused_heads", "whole sampler, 100 steps", name, rate, unit, GOALS["diffused_heads"])
+
+
+def _presets(system: str) -> Mapping:
+    return get_system(system).part("presets").PRESETS
 
 
 def _timed(

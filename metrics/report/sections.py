@@ -61,7 +61,8 @@ def family(metric: Metric) -> str:
 def tiles(
     summary: pd.DataFrame, best_systems: BestSystems, table: pd.DataFrame, colour: Mapping[str, str]
 ) -> list[dict]:
-    """The headline: for each of the first metrics, which system is best with the clips' own speech, and how far that can be trusted."""
+    """The headline: for each of the first metrics which system is best with the clips' own speech, and whether that is more
+    than noise."""
     found = []
     for metric in [BY_NAME[name] for name in HEADLINE if (name, "self") in best_systems][:MOST_TILES]:
         rows = _rows(summary, metric.name, "self")

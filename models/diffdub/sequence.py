@@ -15,7 +15,9 @@ CROSS_DROPOUT = 0.1
 
 
 class CrossAttention(nn.Module):
-    """Attention with queries from speech, keys and values from references: speech (n, L, width), references (n, R, width) -> (n, L, width).
+    """Attention with queries from speech, keys and values from references.
+
+    speech (n, L, width), references (n, R, width) -> (n, L, width).
 
     There is no residual: speech reaches the output only through the attention weights.
     """

@@ -1,4 +1,4 @@
-"""Diffused Heads' network: the noise in a frame, given the identity, the frames before it and the speech (specification, section 4)."""
+"""Diffused Heads' network: the noise in a frame, given identity, earlier frames and speech (specification, section 4)."""
 
 from collections.abc import Sequence
 from functools import partial

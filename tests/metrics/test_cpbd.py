@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from metrics.cpbd import cpbd, edges, widths
+from metrics.cpbd import cpbd, edges, measure, widths
+from metrics.measure import MetricInputs
 from metrics.metric import NotComputed
 
 
@@ -61,3 +62,13 @@ def test_a_flat_picture_has_no_sharp_edge_and_a_small_one_no_value():
     assert cpbd(np.full((128, 128), 80, np.uint8)) == 0
     with pytest.raises(NotComputed, match="60×128 has no block"):
         cpbd(np.zeros((128, 60), np.uint8))
+
+
+def test_a_picture_that_is_held_counts_once_for_each_of_its_frames():
+    picture = np.ascontiguousarray(astronaut()[:256, 100:356])
+    blurred = cv2.GaussianBlur(picture, (0, 0), 1)
+    shares = measure(MetricInputs(None))
+    for frame in (picture, picture.copy(), blurred, picture):
+        shares.update(frame, None)
+    gray, soft = (cpbd(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in (picture, blurred))
+    assert shares.result()["cpbd"] == pytest.approx((3 * gray + soft) / 4, rel=1e-12)

@@ -12,8 +12,8 @@ from metrics.frechet import Moments, frechet_distance
 from metrics.measure import Landmarks, MetricInputs
 from metrics.metric import NotComputed
 from metrics.scoring import score
+from models.perception import inception
 from models.perception.i3d import I3D, preprocessed
-from models.perception.inception import features as inception_features
 from models.perception.lpips import distances
 from tests.random_weights import random_network, write_random_weights
 from toolkit.media.writer import write_video
@@ -74,7 +74,7 @@ def test_fid_keeps_every_frame_of_both_sides(weights):
     }
     network = random_network("inception")
     for name, preprocessing in fid.PREPROCESSINGS.items():
-        expected = inception_features(network, np.stack(reference), preprocessing)
+        expected = inception.features(network, np.stack(reference), preprocessing)
         assert np.allclose(found[f"{name}.reference"], expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
     assert not np.allclose(found["fid.generated"], found["fid_pytorch_fid.generated"])
 

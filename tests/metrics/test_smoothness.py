@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
@@ -42,6 +44,12 @@ def test_a_held_picture_does_not_move_whatever_the_published_ofm_says():
     held = values([flat, flat, flat])
     assert held["ofm"] == held["f_mse"] == held["f_mse_published"] == 0
     assert held["ofm_published"] == pytest.approx(128 / 3)  # the dark blue of the map
+
+
+def test_frames_that_stop_and_go_on_have_the_flow_of_each_step():
+    frames = [picture(shift) for shift in (0, 0, 0, 3, 3, 0)]
+    steps = [values(pair)["ofm"] for pair in pairwise(frames)]
+    assert values(frames)["ofm"] == pytest.approx(np.mean(steps), rel=1e-6)
 
 
 def test_one_frame_has_no_smoothness():

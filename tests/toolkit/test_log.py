@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from toolkit import log as toolkit_log
+import toolkit.log
 from toolkit.errors import InputError
 from toolkit.log import job_log, progress, remarks
 
@@ -33,7 +33,7 @@ def test_a_log_begins_anew_with_each_run(tmp_path):
 
 
 def test_progress_says_how_far_how_fast_and_how_long(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(toolkit_log, "_INTERVAL", 0.0)
+    monkeypatch.setattr(toolkit.log, "_INTERVAL", 0.0)
     with job_log(tmp_path / "rule" / "clip.log"):
         assert list(progress("abc", 3, "a clip", "frame")) == ["a", "b", "c"]
     said = capsys.readouterr().err.splitlines()
