@@ -109,7 +109,7 @@ def test_integers_must_be_equal_but_for_those_cut_from_floats():
 
 
 def test_the_longest_prefix_sets_the_tolerance():
-    assert tolerance("diffdub/schedule.betas") < tolerance("diffdub/renderer.eps") < tolerance("difftalk/unet.eps")
+    assert tolerance("diffdub/schedule.betas") < tolerance("difftalk/unet.eps") < tolerance("diffdub/renderer.eps")
 
 
 def test_calls_go_by_patterns_and_an_unknown_one_is_named():

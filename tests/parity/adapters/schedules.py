@@ -4,30 +4,14 @@ from harness import by_call
 from torch import Tensor
 
 from models.diffusion import Schedule, scaled_linear_schedule, strided
+from models.diffusion.buffers import buffers, likelihood_weights
 
 Tensors = dict[str, Tensor]
 
 
 def tables(schedule: Schedule) -> Tensors:
-    """The published buffers of a whole schedule, by their names; what is 0 at the first step is held above 1e-20 there."""
-    ours, variance = schedule.alphas_cumprod, schedule.posterior_variance
-    lvlb = schedule.betas**2 / (2 * variance * (1 - schedule.betas) * (1 - ours))
-    lvlb[0] = lvlb[1]
-    return {
-        "betas": schedule.betas,
-        "alphas_cumprod": ours,
-        "alphas_cumprod_prev": schedule.alphas_cumprod_prev,
-        "sqrt_alphas_cumprod": ours.sqrt(),
-        "sqrt_one_minus_alphas_cumprod": (1 - ours).sqrt(),
-        "log_one_minus_alphas_cumprod": (1 - ours).log(),
-        "sqrt_recip_alphas_cumprod": schedule.sqrt_recip_alphas_cumprod,
-        "sqrt_recipm1_alphas_cumprod": schedule.sqrt_recipm1_alphas_cumprod,
-        "posterior_variance": variance,
-        "posterior_log_variance_clipped": variance.clamp(min=1e-20).log(),
-        "posterior_mean_coef1": schedule.posterior_start,
-        "posterior_mean_coef2": schedule.posterior_current,
-        "lvlb_weights": lvlb,
-    }
+    """The published buffers of a whole schedule and the weights of its likelihood, by their names."""
+    return {**buffers(schedule), "lvlb_weights": likelihood_weights(schedule)}
 
 
 def latent_diffusion(case: dict, call: str, inputs: Tensors) -> Tensors:
