@@ -6,7 +6,8 @@ imported for it, because the workflow reads its facts while it plans. What needs
     training      task(stage, preset, options, clips, weights) -> models.training.Task: one training stage
     encoding      encode(weights, preset, clip, device) -> table of tensors that a later stage learns from (optional)
     sampling      load(weights, preset, options) -> Sampler: the networks, ready to sample
-    checkpoints   PUBLISHED and convert(stage, path): published files (optional)
+    checkpoints   PUBLISHED and convert(stage, path, **reading): published files (optional); `reading` is what the
+                  configuration's block says of them, where it says anything
 
 and `options.schema.yaml` describes the system's block of the configuration. `weights` are files by stem: the stages',
 other people's networks', and, where a training starts from given weights, `initial`.

@@ -24,6 +24,7 @@ rule fetch_weights:
         system="{system}",
         stage="{stage}",
         folder="weights/{system}",
+        reading=lambda wildcards: config.get(wildcards.system, {}).get("reading", {}),
     script:
         "../workflow_scripts/fetch_weights.py"
 

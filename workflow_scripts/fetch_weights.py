@@ -5,6 +5,7 @@ authors' address. Its digest is checked against the known one; where none is kno
 beside the download and kept to.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,12 +17,18 @@ from toolkit.log import job_log
 
 
 def fetch_weights(
-    output: str | Path, *, system: str, stage: str, folder: str | Path, address: str | None = None
+    output: str | Path,
+    *,
+    system: str,
+    stage: str,
+    folder: str | Path,
+    reading: Mapping[str, object] | None = None,
+    address: str | None = None,
 ) -> None:
     """Write `output` (.safetensors, and .json beside it: origin, digest) from the published file of a system's stage.
 
-    `folder` is where this system's files are placed by hand; `address` replaces the official web folder, for a mirror.
-    Raises InputError when the file cannot be had, when its digest is wrong and when its content is not what the
+    `folder` is where this system's files are placed by hand; `reading` are options of the system's `convert`, and recorded,
+    too; `address` replaces the official web folder, for a mirror. Raises InputError when the file cannot be had, when its digest is wrong and when its content is not what the
     network takes.
     """
     checkpoints = get_system(system).part("checkpoints")
@@ -31,12 +38,13 @@ def fetch_weights(
     web = address or published.folder
     tensors, source = convert_published(
         published,
-        partial(checkpoints.convert, stage),
+        partial(checkpoints.convert, stage, **(reading or {})),
         folder=Path(folder),
         target=Path(output).parent,
         address=(lambda name: f"{web}/{name}") if web else None,
     )
-    write_weights(output, tensors, {"system": system, "stage": stage, **source})
+    options = {"reading": dict(reading)} if reading else {}
+    write_weights(output, tensors, {"system": system, "stage": stage, **options, **source})
 
 
 if __name__ == "__main__":

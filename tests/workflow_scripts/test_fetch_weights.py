@@ -257,6 +257,19 @@ def test_first_digest_is_kept_to(content, publish, fetch, tmp_path):
     assert read_weights(fetch())["a"].shape == (3,)
 
 
+def test_options_of_reading_are_passed_on_and_recorded(content, publish, fetch, tmp_path):
+    place(tmp_path, content)
+    publish("http://127.0.0.1:1/weights")
+    converted = sys.modules["models.made_up.checkpoints"].convert
+    sys.modules["models.made_up.checkpoints"].convert = lambda stage, path, shift=0: {
+        name: value + shift for name, value in converted(stage, path).items()
+    }
+    assert "reading" not in read_record(fetch())
+    output = fetch(reading={"shift": 2})
+    assert read_weights(output)["a"][0] == 2
+    assert read_record(output)["reading"] == {"shift": 2}
+
+
 def test_unpublished_stage(publish, tmp_path):
     publish("http://127.0.0.1:1/weights")
     with pytest.raises(InputError, match=r"made_up/other: is not published\. Choose from net"):
