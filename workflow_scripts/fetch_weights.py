@@ -27,9 +27,9 @@ def fetch_weights(
 ) -> None:
     """Write `output` (.safetensors, and .json beside it: origin, digest) from the published file of a system's stage.
 
-    `folder` is where this system's files are placed by hand; `reading` are options of the system's `convert`, and recorded,
-    too; `address` replaces the official web folder, for a mirror. Raises InputError when the file cannot be had, when its digest is wrong and when its content is not what the
-    network takes.
+    `folder` is where this system's files are placed by hand; `reading` are options of the system's `convert`, and are
+    recorded; `address` replaces the official web folder, for a mirror. Raises InputError when the file cannot be had,
+    when its digest is wrong and when its content is not what the network takes.
     """
     checkpoints = get_system(system).part("checkpoints")
     if stage not in checkpoints.PUBLISHED:
