@@ -29,7 +29,8 @@ class FirstStage(nn.Module):
 
     `multipliers` times `width` are the channels at each level, each half the size of the one before; `blocks` residual
     blocks stand at each on the way in, one more on the way out. There are `codes` latent vectors to choose from, and
-    `quantize(latents)` chooses (`Quantiser`).
+    `quantize(latents)` chooses (`Quantiser`). With `patch` p > 1 the levels work on p x p blocks of pixels folded into
+    channels, p^2 times cheaper.
     """
 
     def __init__(
@@ -42,11 +43,13 @@ class FirstStage(nn.Module):
         latent_channels: int = 3,
         codes: int = 8192,
         groups: int = 32,
+        patch: int = 1,
     ) -> None:
         super().__init__()
-        self.factor = 2 ** (len(multipliers) - 1)
-        self.encoder = Encoder(width, multipliers, blocks, channels, latent_channels, groups)
-        self.decoder = Decoder(width, multipliers, blocks, channels, latent_channels, groups)
+        self.patch = patch
+        self.factor = patch * 2 ** (len(multipliers) - 1)
+        self.encoder = Encoder(width, multipliers, blocks, channels * patch**2, latent_channels, groups)
+        self.decoder = Decoder(width, multipliers, blocks, channels * patch**2, latent_channels, groups)
         self.quantize = Quantiser(codes, latent_channels)
         self.quant_conv = nn.Conv2d(latent_channels, latent_channels, 1)
         self.post_quant_conv = nn.Conv2d(latent_channels, latent_channels, 1)
@@ -56,14 +59,15 @@ class FirstStage(nn.Module):
 
         images (n, channels, h, w) in [-1, 1], height and width divisible by `factor` (4 as published).
         """
-        return self.quant_conv(self.encoder(images))
+        return self.quant_conv(self.encoder(functional.pixel_unshuffle(images, self.patch)))
 
     def decode(self, latents: Tensor, quantised: bool = True) -> Tensor:
         """Images (n, channels, factor h, factor w), in [-1, 1] but for small excesses, of latents (n, latent_channels, h, w).
 
         They are `quantised` first, unless they are so already.
         """
-        return self.decoder(self.post_quant_conv(self.quantize(latents).latents if quantised else latents))
+        codes = self.quantize(latents).latents if quantised else latents
+        return functional.pixel_shuffle(self.decoder(self.post_quant_conv(codes)), self.patch)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """The reconstruction (n, channels, h, w) of images, and the quantiser's loss, a scalar: for training."""
