@@ -40,6 +40,8 @@ SOURCES = {
     "diffused_heads/face_alignment": "toolkit/faces/mean_face.py",
     "diffused_heads/mean_face": "toolkit/faces/mean_face.py",
     "diffused_heads/smoothness": "metrics/smoothness.py",
+    "difftalk/audio_features": "models/difftalk/windows.py",
+    "difftalk/deepspeech": "models/speech/deepspeech.py",
     "difftalk/schedule": "models/diffusion/schedule.py",
     "moditalker/atom": "tests/parity/networks/atom.py",
     "moditalker/atom_sampler": "models/diffusion/samplers.py",
@@ -55,6 +57,9 @@ TOLERANCES = {
     "diffdub/": 3e-6,
     "diffdub/renderer": 1e-5,  # its sampler is off by 4e-6 on some CPUs, a wrong epsilon by 2e-5
     "diffdub/schedule": 1e-12,
+    "difftalk/audio_features": 1e-9,
+    "difftalk/audio_features.resample": 5e-6,
+    "difftalk/deepspeech": 2e-6,
     "difftalk/schedule": 1e-6,
     "difftalk/schedule.lvlb_weights": 3e-6,  # published in float32
     "diffused_heads/audio_windows": 0.0,
