@@ -8,7 +8,6 @@ deviation come first, in a pass of their own, so an hour takes no more memory th
 import math
 
 import numpy as np
-from python_speech_features import mfcc
 
 from toolkit.speech import BLOCK, HOP, Samples
 from toolkit.timing import SAMPLE_RATE
@@ -27,7 +26,9 @@ def pcm(samples: np.ndarray) -> np.ndarray:
 
 def cepstra(signal: np.ndarray, rate: int) -> np.ndarray:
     """(n,) int16 at `rate` Hz to cepstra 100 times a second: (rows, 26) float64, ln(energy) in the first place."""
-    # python_speech_features would warn of frames longer than its FFT (550 samples at 22 kHz) by a call that Python 3.13
+    from python_speech_features import mfcc  # what reads a frozen graph runs where there is none
+
+    # It would warn of frames longer than its FFT (550 samples at 22 kHz) by a call that Python 3.13
     # no longer has; frames of 512 from the beginning are what it then makes of them.
     length = math.floor(_FRAME * rate + 0.5)
     rows = mfcc(signal, rate, min(length, _FFT) / rate, _SHIFT, CEPSTRA, nfft=_FFT)

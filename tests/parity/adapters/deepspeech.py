@@ -9,7 +9,7 @@ from fill import state_dict
 from harness import by_call, number
 from torch import Tensor
 
-from models.difftalk.windows import ROWS, neighbours, windows
+from models.difftalk.windows import neighbours, windows
 from models.speech.checkpoints import deepspeech_weights
 from models.speech.deepspeech import DeepSpeech, frame_sound, sizes
 from models.speech.deepspeech_input import cepstra, input_vectors
