@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import load_weights, read_weights
+from models.checkpoints import check_fit, read_weights
 from models.speech.deepspeech_input import (
     WIDTH,
     cepstra,
@@ -102,9 +102,12 @@ def sizes(tensors: Mapping[str, Tensor]) -> dict[str, object]:
 def load(path: str | Path, device: torch.device | str = "cpu") -> DeepSpeech:
     """The network in a `.safetensors` file, ready to use. Raises InputError where the file holds anything else."""
     tensors = read_weights(path)
-    network = DeepSpeech(**sizes(tensors))
-    load_weights(network, tensors, path)
-    return network.eval().requires_grad_(False).to(device)
+    settings = sizes(tensors)
+    check_fit(tensors, DeepSpeech, settings, path)
+    with torch.device("meta"):  # half a gigabyte is neither filled nor held twice
+        network = DeepSpeech(**settings)
+    network.load_state_dict(tensors, strict=True, assign=True)
+    return network.eval().requires_grad_(False).to(device, torch.float32)
 
 
 def extract(samples: Recording, entry: dict, source: Path) -> Iterator[np.ndarray]:
