@@ -63,10 +63,10 @@ def speech_source(config: Mapping, entry: str, clip: str) -> list[str]:
 
 def encoder_weights(config: Mapping, entry: str) -> list[str]:
     """The weights of an entry's encoder, where it has any that are a file."""
-    if not speech_kind(config, entry).has_weights:
+    network, settings = speech_kind(config, entry).weights, config["speech"][entry]
+    if network is None:
         return []
-    settings = config["speech"][entry]
-    return [network_weights(settings["kind"]) if settings["weights"] == "published" else settings["weights"]]
+    return [network_weights(network) if settings["weights"] == "published" else settings["weights"]]
 
 
 def speech_models(config: Mapping) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Speech features through the workflow: by an encoder with weights, from the user's folder, two HuBERTs at once, or not at all."""
+"""Speech features through the workflow: by encoders with weights, from the user's folder, two HuBERTs at once, or not at all."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ import torch
 
 from models.checkpoints import write_weights
 from models.speech.sda import AudioEncoder
+from tests.frozen_graph import deepspeech_variables, graph
 from tests.running import configure, planned, snakemake
 
 pytestmark = pytest.mark.slow
@@ -86,6 +87,29 @@ def test_without_the_published_encoder_people_are_told_where_it_is(folder):
     assert output.returncode != 0
     assert "audio_encoder.pt: is not here, and only a person can fetch it. Get it at https://drive" in output.stderr
     assert "weights/networks/audio_encoder.pt" in output.stderr
+
+
+def test_a_frozen_graph_that_is_placed_becomes_an_encoder(folder):
+    configured(folder, kind="deepspeech")
+    output = snakemake(folder, TARGET)
+    assert output.returncode != 0
+    assert "deepspeech-0_1_0-b90017e8.pb.zip: is not here, and downloading is off. Get it at https://" in output.stderr
+    assert "weights/networks/output_graph.pb" in output.stderr
+
+    placed = folder / "weights/networks/output_graph.pb"
+    placed.parent.mkdir(parents=True)
+    placed.write_bytes(graph(deepspeech_variables()))
+    rows, about = made(folder)
+    assert rows.shape == (200, 4)
+    assert rows.std(axis=0).min() > 0.01
+    assert (about["kind"], about["origin"], about["rate"]) == ("deepspeech", "weights/networks/output_graph.pb", 50)
+    assert planned(folder, TARGET) == {}
+
+    configured(folder, kind="deepspeech_by_frame")
+    assert planned(folder, TARGET) == {"extract_features": 1}
+    windows, about = made(folder)
+    assert windows.shape == (100, 16, 4)
+    assert (about["kind"], about["rate"]) == ("deepspeech_by_frame", 25)
 
 
 def test_two_systems_take_two_huberts_in_one_workflow(folder):

@@ -10,9 +10,6 @@
 
 import hashlib
 import io
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable
 from functools import lru_cache, partial
 from importlib import metadata
@@ -36,6 +33,7 @@ from models.perception.lpips import LPIPS
 from models.perception.s3fd import S3FD
 from models.perception.syncnet import SyncNet
 from toolkit import devices
+from toolkit.archives import read_member
 from toolkit.errors import InputError
 
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
@@ -169,28 +167,9 @@ def _niqe(path: Path) -> dict[str, Tensor]:
 
 def _content(path: Path, name: str) -> bytes:
     """The published file `name` of `_MEMBERS`, alone or in an archive; raises InputError where it is another one."""
-    try:
-        content = _member(path, name)
-    except (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OSError) as error:
-        raise InputError(path, f"cannot be unpacked ({error})", "Fetch it again") from error
-    if content is None:
-        raise InputError(path, f"holds no {name}", "Give the published archive")
+    _, content = read_member(path, (name,))
     digest = hashlib.sha256(content).hexdigest()
     if digest != _MEMBERS[name]:
         problem = f"has, as {name}, the SHA-256 {digest} and not {_MEMBERS[name]}"
         raise InputError(path, problem, "Give the published file")
     return content
-
-
-def _member(path: Path, name: str) -> bytes | None:
-    """The bytes of the file `name` in an archive, None where it is not there; of a file that is no archive its own.
-    Nothing is unpacked to the disk."""
-    if path.suffix == ".zip":
-        with zipfile.ZipFile(path) as archive:
-            found = next((member for member in archive.namelist() if Path(member).name == name), None)
-            return None if found is None else archive.read(found)
-    if path.suffix == ".gz":
-        with tarfile.open(path) as archive:
-            found = next((member for member in archive if member.isfile() and Path(member.name).name == name), None)
-            return None if found is None else archive.extractfile(found).read()
-    return path.read_bytes()

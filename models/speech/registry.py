@@ -21,12 +21,13 @@ from toolkit.settings import read_schema
 @dataclass(frozen=True)
 class SpeechKind:
     """package: its module in `models.speech`; rate: rows a second, 50 or 25 (two or one a video frame), None where the
-    entry says so; is_network: whether it takes a GPU; has_weights: whether `source` is a file of weights."""
+    entry says so; is_network: whether it takes a GPU; weights: the network of `models.speech.checkpoints` whose weights
+    `source` is, where the entry does not name a file."""
 
     package: str
     rate: int | None
     is_network: bool = False
-    has_weights: bool = False
+    weights: str | None = None
 
     @property
     def module(self) -> ModuleType:
@@ -39,7 +40,9 @@ KINDS = {
     "hubert": SpeechKind("encoders", 50, is_network=True),
     "wav2vec2": SpeechKind("encoders", 50, is_network=True),
     "whisper": SpeechKind("encoders", 50, is_network=True),
-    "sda": SpeechKind("sda", 25, is_network=True, has_weights=True),
+    "sda": SpeechKind("sda", 25, is_network=True, weights="sda"),
+    "deepspeech": SpeechKind("deepspeech", 50, is_network=True, weights="deepspeech"),
+    "deepspeech_by_frame": SpeechKind("deepspeech", 25, is_network=True, weights="deepspeech"),
     "files": SpeechKind("supplied", None),
 }
 

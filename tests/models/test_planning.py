@@ -38,11 +38,17 @@ def test_features_come_from_an_encoders_weights_or_from_the_users_file_or_from_t
     entries = {
         "mine": {"kind": "files", "folder": str(tmp_path)},
         "own": {"kind": "sda", "weights": "mine.safetensors"},
+        "frames": {"kind": "deepspeech_by_frame"},
     }
     config = configured(speech=entries, diffdub={"speech": "mine"}, diffused_heads={"speech": "sda"})
-    sources = {entry: planning.speech_source(config, entry, "a") for entry in ("mine", "own", "sda", "mel")}
-    published = "results/weights/networks/sda.safetensors"
-    assert sources == {"mine": [f"{tmp_path}/a.npy"], "own": ["mine.safetensors"], "sda": [published], "mel": []}
+    sources = {entry: planning.speech_source(config, entry, "a") for entry in ("mine", "own", "sda", "frames", "mel")}
+    assert sources == {
+        "mine": [f"{tmp_path}/a.npy"],
+        "own": ["mine.safetensors"],
+        "sda": ["results/weights/networks/sda.safetensors"],
+        "frames": ["results/weights/networks/deepspeech.safetensors"],
+        "mel": [],
+    }
     assert planning.speech_source(config, "mine", "b") == []
     assert planning.speech_entries(config) == ["mine", "sda"]
     assert planning.supplied_speech_checks(config) == ["results/inspected/speech/mine.json"]

@@ -351,5 +351,6 @@ def test_without_a_file_people_are_told_where_it_is(tmp_path):
                 convert_published(
                     published, partial(converter, stage), folder=tmp_path, target=tmp_path / "made", address=None
                 )
-            for said in ("only a person can fetch it", published.pages[0], str(tmp_path / published.names[0])):
+            reason = "downloading is off" if published.folder else "only a person can fetch it"
+            for said in (reason, published.pages[0], str(tmp_path / published.names[0])):
                 assert said in str(caught.value)
