@@ -24,11 +24,17 @@ def clip_inputs(config: Mapping) -> list[str]:
     return sorted({kind for name in config["systems"] for kind in get_system(name).inputs})
 
 
+def chosen_weights(config: Mapping, name: str) -> str | Mapping[str, str]:
+    """What `weights` says of a system, or its preset where the configuration leaves it open; "trained" for any other."""
+    preset = get_system(name).preset_weights.get(config[name].get("preset"), "trained")
+    return config[name].get("weights") or preset
+
+
 def stage_weights(config: Mapping, name: str, stage: str) -> str:
     """Where a stage's weights come from: our own training, the published file, or a folder of the user's; `weights` says
     so for the whole system, or by stage."""
     folders = {"trained": f"results/models/{name}", "published": f"results/weights/{name}"}
-    choice = config[name]["weights"]
+    choice = chosen_weights(config, name)
     choice = choice if isinstance(choice, str) else choice.get(stage, "trained")
     return f"{folders.get(choice, choice)}/{stage}.safetensors"
 
@@ -36,6 +42,11 @@ def stage_weights(config: Mapping, name: str, stage: str) -> str:
 def system_weights(config: Mapping, name: str) -> list[str]:
     """The weights of every stage of a system, in their order."""
     return [stage_weights(config, name, stage) for stage in get_system(name).stages]
+
+
+def helper_weights(config: Mapping, name: str, stage: str) -> list[str]:
+    """The weights of other people's networks that a stage's training takes."""
+    return [network_weights(network) for network in get_system(name).networks(stage, config[name]["preset"])]
 
 
 def network_weights(network: str) -> str:

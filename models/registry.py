@@ -8,6 +8,7 @@ from toolkit.errors import InputError
 SYSTEMS = {
     "still": "models.still",
     "diffdub": "models.diffdub",
+    "difftalk": "models.difftalk",
     "diffused_heads": "models.diffused_heads",
 }
 

@@ -14,7 +14,7 @@ other people's networks', and, where a training starts from given weights, `init
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -132,6 +132,10 @@ def _always(options: dict) -> bool:
     return True
 
 
+def _none(stage: str, preset: str) -> tuple[str, ...]:
+    return ()
+
+
 @dataclass(frozen=True)
 class System:
     """Facts that the workflow needs to plan, and the way to the modules that need more.
@@ -148,6 +152,8 @@ class System:
     speed_options  sampling options that change no picture: they never cause a rerun
     paste_options  sampling options that matter only when the picture is pasted
     pasted         (sampling options) -> whether the pictures are pasted into the source's frames; else they are the video
+    networks       (stage, preset) -> names of other people's networks that the stage's training takes
+    preset_weights by preset, where its weights come from if the configuration leaves that open: as it would say it itself
     """
 
     package: str
@@ -160,6 +166,8 @@ class System:
     speed_options: frozenset[str] = frozenset()
     paste_options: frozenset[str] = frozenset()
     pasted: Callable[[dict], bool] = _always
+    networks: Callable[[str, str], tuple[str, ...]] = _none
+    preset_weights: Mapping[str, str | Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:

@@ -41,7 +41,7 @@ rule build_report:
         mem_mb=2000,
     params:
         presets={
-            name: (config[name]["preset"], config[name]["weights"])
+            name: (config[name]["preset"], planning.chosen_weights(config, name))
             for name in config["systems"]
             if get_system(name).stages
         },

@@ -10,13 +10,11 @@ import cv2
 import numpy as np
 
 from toolkit.errors import InputError
-from toolkit.faces.masks import feathered
+from toolkit.faces.masks import feathered, lower_face_mask
 
 NOSE_TIP = 30  # upper edge of what is painted
 BROW = 21  # upper edge of what the encoder sees: the inner end of the brow at the image's left
 PUBLISHED_SIZE = 256
-JAW = slice(2, 15)  # from ear to ear
-JAW_DROP = 0.08  # of the picture's size, by which a painted jaw may hang lower than the frame's own
 
 
 class Margins(NamedTuple):
@@ -104,18 +102,6 @@ def keep_above_nose(points: np.ndarray, size: int, margins: Margins | None = Non
     return mask
 
 
-def feather_lower_face(points: np.ndarray, size: int, margins: Margins | None = None) -> np.ndarray:
-    """(size, size) float32 mask for paste-back: the face from the nose tip down, with room for a jaw that drops further."""
-    growth = (margins or margins_for(size)).growth
-    jaw = np.asarray(points, np.float64)[JAW]
-    dropped = jaw + np.array([0, JAW_DROP * size])
-    corners = cv2.convexHull(np.concatenate([jaw, dropped[3:-3]]).astype(np.int32))
-    mask = np.zeros((size, size), np.uint8)
-    cv2.fillPoly(mask, [corners], 1)
-    mask[: max(int(points[NOSE_TIP, 1]) + growth, 0)] = 0
-    return feathered(cv2.dilate(mask, np.ones((2 * growth + 1, 2 * growth + 1), np.uint8)), growth)
-
-
 class Window(NamedTuple):
     """What a renderer paints: `keep`, 0 where it does, and `feather`, the weight of what it painted in the picture."""
 
@@ -123,4 +109,4 @@ class Window(NamedTuple):
     feather: Callable[..., np.ndarray]
 
 
-WINDOWS = {"mouth": Window(keep, feather), "lower_face": Window(keep_above_nose, feather_lower_face)}
+WINDOWS = {"mouth": Window(keep, feather), "lower_face": Window(keep_above_nose, lower_face_mask)}

@@ -1,9 +1,15 @@
 """What DiffTalk's network does not see, and what it paints (DiffTalk specification, sections 8.1 and 8.2)."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
 from models.difftalk.points import JAW, NOSE_BASE, NOSE_TIP, scaled
+from toolkit.faces.masks import feathered, lower_face_mask
+
+SOFT = 1 / 32  # of the picture's size, over which what is pasted fades out
 
 
 def blacked_out(picture: np.ndarray, points: np.ndarray, size: int, point: int = NOSE_TIP) -> np.ndarray:
@@ -38,3 +44,34 @@ def resized(picture: np.ndarray, to: int) -> np.ndarray:
     from PIL import Image
 
     return np.asarray(Image.fromarray(picture).resize((to, to), Image.Resampling.BICUBIC))
+
+
+def kept_above_nose(points: np.ndarray, size: int, to: int) -> np.ndarray:
+    """(to, to) float32: 0 from the row of the tip of the nose down, 1 above. Nothing of the frame's own jaw is kept."""
+    mask = np.ones((to, to), np.float32)
+    mask[max(int(scaled(points[NOSE_TIP, 1], size, to)), 0) :] = 0
+    return mask
+
+
+def polygon_mask(points: np.ndarray, size: int) -> np.ndarray:
+    """(size, size) float32 for paste-back: 1 within the polygon, falling to 0 at its rim; points in its pixels."""
+    return feathered(1 - kept(points, size, size).astype(np.uint8), max(round(SOFT * size), 1))
+
+
+class Region(NamedTuple):
+    """What is painted.
+
+    point   the landmark from whose row down the network sees the frame black in sampling
+    kept    (points, size, to) -> (to, to): 1 where the frame's latents are known, else 0
+    mask    (points, size) -> (size, size): the weight of the painted picture where it is pasted
+    """
+
+    point: int
+    kept: Callable[[np.ndarray, int, int], np.ndarray]
+    mask: Callable[[np.ndarray, int], np.ndarray]
+
+
+REGIONS = {
+    "polygon": Region(NOSE_BASE, kept, polygon_mask),
+    "lower_face": Region(NOSE_TIP, kept_above_nose, lower_face_mask),
+}

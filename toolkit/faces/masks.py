@@ -3,11 +3,13 @@
 import cv2
 import numpy as np
 
-from toolkit.faces.geometry import JAW, inter_ocular
+from toolkit.faces.geometry import JAW, NOSE_TIP, inter_ocular
 
 _RAISED = 0.5  # eye distances above the landmarks for the forehead, which has none
 _ROOM = 0.12  # eye distances around the landmarks, for a jaw that drops and cheeks that widen
 _SOFT = 0.2  # eye distances over which the mask falls
+_JAW_DROP = 0.08  # of the picture's size, by which a painted jaw may hang lower than the frame's own
+_GROWTH = 1 / 32  # of the picture's size, by which the lower face is grown, and over which it fades out
 
 
 def feathered(mask: np.ndarray, growth: int) -> np.ndarray:
@@ -30,6 +32,19 @@ def face_mask(points: np.ndarray, size: int) -> np.ndarray:
     room = max(round((_ROOM + _SOFT) * eyes), 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * room + 1, 2 * room + 1))
     return feathered(cv2.dilate(mask, disc), max(round(_SOFT * eyes), 1))
+
+
+def lower_face_mask(points: np.ndarray, size: int) -> np.ndarray:
+    """(size, size) float32: 1 on the face from the tip of the nose down, with room for a jaw that drops further; points
+    (68, 2) in its pixels."""
+    growth = max(round(_GROWTH * size), 1)
+    jaw = np.asarray(points, np.float64)[JAW][2:-2]  # from ear to ear
+    dropped = jaw + np.array([0, _JAW_DROP * size])
+    corners = cv2.convexHull(np.concatenate([jaw, dropped[3:-3]]).astype(np.int32))
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(mask, [corners], 1)
+    mask[: max(int(points[NOSE_TIP, 1]) + growth, 0)] = 0
+    return feathered(cv2.dilate(mask, np.ones((2 * growth + 1, 2 * growth + 1), np.uint8)), growth)
 
 
 def square_mask(size: int) -> np.ndarray:

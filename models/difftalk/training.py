@@ -1,0 +1,122 @@
+"""DiffTalk's two training stages: losses and optimisers (DiffTalk specification, sections 7.1 and 8.1; Esser et al. 2021)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.checkpoints import load_weights, read_weights
+from models.difftalk.data import FaceData, LatentData
+from models.difftalk.presets import PRESETS, FirstStagePreset, UNetPreset
+from models.difftalk.recipes import RECIPES, FirstStageRecipe
+from models.diffusion import training_target
+from models.discriminators import PatchDiscriminator
+from models.perception import checkpoints
+from models.system import Clip
+from models.training import AdversarialTraining, Frozen, Recipe, StageTraining, Task, stage_task
+from models.training.losses import adaptive_weight, hinge_loss
+
+JUDGE = "lpips_vgg"  # the network that the preset's `perceptual` weighs
+
+
+class FirstStageTraining(AdversarialTraining):
+    """The auto-encoder learns to give pictures back, against a discriminator of their patches from some step on.
+
+    Codes that no latent of the last steps was nearest to are put where a random latent is: a codebook that starts at random
+    otherwise stays at the few that were nearest first (Dhariwal et al. 2020, section 3.1).
+    """
+
+    recipe: FirstStageRecipe
+
+    def __init__(self, preset: FirstStagePreset, recipe: FirstStageRecipe, perceptual: Frozen | None) -> None:
+        super().__init__(preset.build(), {"patches": PatchDiscriminator()}, recipe)
+        self.perceptual, self.perceptual_weight = perceptual, preset.perceptual
+        self.register_buffer("used", torch.zeros(self.network.quantize.embedding.num_embeddings, dtype=torch.bool))
+
+    def generator_loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch of `FaceData`."""
+        image = batch["image"]
+        latents = self.network.encode(image)
+        nearest = self.network.quantize(latents)
+        made = self.network.decode(nearest.latents, quantised=False).float()
+        loss = (made - image).abs().mean()
+        self.parts = {"reconstruction": loss, "quantiser": nearest.loss}
+        if self.perceptual:
+            self.parts["perceptual"] = self.perceptual(made, image).mean()
+            loss = loss + self.perceptual_weight * self.parts["perceptual"]
+        if self.adversarial:
+            against = -self.discriminators["patches"](made).float().mean()
+            last = self.network.decoder.conv_out.weight
+            loss = loss + self.recipe.adversarial_weight * adaptive_weight(loss, against, last) * against
+            self.parts["adversarial"] = against
+        if self.training:
+            self._revive(latents.detach(), nearest.indices)
+        return loss + nearest.loss
+
+    def discriminator_loss(self, batch: dict[str, Tensor]) -> Tensor:
+        """Of the pictures and of what the auto-encoder makes of them."""
+        with torch.no_grad():
+            made, _ = self.network(batch["image"])
+        judge = self.discriminators["patches"]
+        return hinge_loss(judge(batch["image"]).float(), judge(made).float())
+
+    @torch.no_grad()
+    def _revive(self, latents: Tensor, indices: Tensor) -> None:
+        """Note which codes were used and, every few steps of the first half, put the others where latents (n, c, h, w) are."""
+        self.used[indices.unique()] = True
+        step = self.batch_number // self.recipe.accumulate
+        if step % self.recipe.revived_every == 0 and step < self.recipe.steps // 2:
+            unused = (~self.used).nonzero()[:, 0]
+            vectors = latents.float().movedim(1, -1).flatten(0, -2)
+            chosen = torch.randint(len(vectors), (len(unused),), device=vectors.device)
+            self.network.quantize.embedding.weight[unused] = vectors[chosen]
+            self.used.zero_()
+
+
+class LatentTraining(StageTraining):
+    """The network learns to take the noise from a frame's latents, which its lower part, a reference and speech explain."""
+
+    def __init__(self, preset: UNetPreset, recipe: Recipe, speech_width: int) -> None:
+        super().__init__(preset.build(speech_width), recipe)
+        self.schedule, self.prediction = preset.training_schedule(), preset.prediction
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """The loss of a batch of `LatentData`."""
+        image, reference = batch["image"], batch["reference"]
+        t = torch.randint(len(self.schedule), (len(image),), device=image.device)
+        noise = torch.randn_like(image)
+        context = self.network.context(batch["speech"], batch["landmarks"])
+        output = self.network(self.schedule.noisy(image, noise, t), t, batch["masked"], reference, context)
+        target = training_target(self.prediction, image, noise, self.schedule, t, base=reference)
+        return (output.float() - target).square().mean()
+
+
+def task(
+    stage: str, preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None
+) -> Task:
+    """One stage's training. `options` override the preset's steps, batch_size, learning_rate and precision where given, and
+    whether the network's gradient is computed in less memory (`gradient_checkpointing`); `weights` may hold `initial` ones
+    of ours (.safetensors) to start from, and those of LPIPS, where the preset's first stage learns with it."""
+    weights, recipe, chosen = weights or {}, RECIPES[stage][preset].overridden(options), PRESETS[stage][preset]
+    if stage == "first_stage":
+        helper = Frozen(checkpoints.load(LPIPS, weights[LPIPS])) if chosen.perceptual else None
+        data, kinds = FaceData(clips, chosen.size), ("view", "transform")
+        module = FirstStageTraining(chosen, recipe, helper)
+    else:
+        if options.get("gradient_checkpointing"):
+            chosen = replace(chosen, network={**chosen.network, "recompute": True})
+        data, kinds = LatentData(clips), ("latents", "transform", "speech")
+        module = LatentTraining(chosen, recipe, data.speech_width)
+    files = [clip[kind] for clip in clips for kind in kinds]
+    averaged = ("network",) if stage == "first_stage" else ("network.unet",)  # published: the encoders have no average
+    initial = weights.get("initial")
+    return stage_task(stage, preset, recipe, module, data, files, initial=initial, read=read_weights, averaged=averaged)
+
+
+def perceptual_loss(path: Path) -> Frozen:
+    """LPIPS on VGG-16 with weights from a file."""
+    network = LPIPS("vgg")
+    load_weights(network, read_weights(path), path)
+    return Frozen(network)
