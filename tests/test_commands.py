@@ -89,7 +89,7 @@ def lay_out(folder: Path, results: Path) -> None:
 # Run in full, and what has to lie there before.
 IN_FULL = {
     "python -m metrics": lay_two_folders,
-    "python -m toolkit.file_lists": None,
+    "python -m toolkit.datasets.diffused_heads": None,
     "python -m benchmarks.planning": None,
     "python -m benchmarks.published_outputs": lay_published_outputs,
     "python benchmarks/landmarks.py": lay_wild_clips,
