@@ -52,8 +52,6 @@ def _filled(column: str) -> Callable[[ClipRow], bool]:
 def _text(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
