@@ -40,6 +40,9 @@ def read_lines(path: Path) -> list[str]:
 
 def write_table(table: Path, clips: Sequence[ClipRow]) -> None:
     """Write rows as a clips table (`toolkit.clips.read_clips`), with the columns that some row fills."""
+    for row in clips:
+        if not (row.video + row.audio).isprintable():
+            raise InputError(repr(row.video + row.audio), "holds a control character", "Rename the folder or file")
     columns = [name for name in ClipRow.__dataclass_fields__ if name in _ALWAYS or any(map(_filled(name), clips))]
     lines = [columns, *([_text(getattr(row, column)) for column in columns] for row in clips)]
     write_text(table, "".join("\t".join(line) + "\n" for line in lines))
@@ -68,7 +71,11 @@ def finish(clips: Sequence[ClipRow], problems: Sequence[InputError], output: Pat
     if not clips or (problems and not skip):
         print(f"{len(problems)} problems; nothing written (--skip leaves such clips out)", file=sys.stderr)
         return 1
-    write_table(output, clips)
+    try:
+        write_table(output, clips)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 1
     _summarise(clips, output)
     return 0
 
