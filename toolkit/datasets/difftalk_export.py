@@ -13,7 +13,7 @@ from toolkit.datasets.difftalk_files import LOGITS, NEIGHBOURS, ROWS
 from toolkit.errors import InputError
 from toolkit.files import atomic_folder, write_text
 
-QUALITY = 97  # of JPEG, with colours at full resolution: 1 grey level from the view, on average
+QUALITY = 97  # of JPEG, with colours at full resolution: of 255 levels real views lose 0.8 on average, 8 at most
 SHORTEST = 122  # frames: the published training takes a reference from 60 frames away, and fails where there is none
 _PICTURES, _PIXELS, _NORMALISED, _SPEECH = "images", "landmarks", "landmarks_normalised", "audio_smooth"
 _SUFFIXES = {_PICTURES: "jpg", _PIXELS: "lms", _NORMALISED: "lms", _SPEECH: "npy"}
