@@ -4,7 +4,7 @@
 
 Each identity's pictures become a video as they are, in the order of their numbers; its sound is `audio/N.wav`, or the
 40 ms pieces of `audio_wav`, or a file of `--sounds`. Landmarks and speech features are found anew by the workflow; the
-users' own are taken over where they are asked for and can be used (`toolkit.datasets.difftalk_files`).
+users' own are taken over where an option says so and they can be used (`toolkit.datasets.difftalk_files`).
 """
 
 import argparse
