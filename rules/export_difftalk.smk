@@ -1,12 +1,6 @@
 """Clips as the published code of DiffTalk and its forks read them."""
 
 
-def exported_clips(wildcards) -> list[str]:
-    """The folder of each usable clip, those to train with first."""
-    clips = dict.fromkeys([*read_split("train"), *read_split("test")])
-    return expand("results/export/difftalk_clips/{clip}", clip=clips)
-
-
 rule export_difftalk_clip:
     input:
         view="results/crops/{clip}.mp4",
@@ -30,7 +24,11 @@ rule export_difftalk_clip:
 
 rule export_difftalk:
     input:
-        clips=exported_clips,
+        # those to train with first; a clip may be on both sides
+        clips=lambda wildcards: expand(
+            "results/export/difftalk_clips/{clip}",
+            clip=list(dict.fromkeys([*read_split("train"), *read_split("test")])),
+        ),
         train="results/splits/train.txt",
         test="results/splits/test.txt",
     output:
