@@ -20,6 +20,7 @@ rule inspect_clip:
         clip="{clip}",
         start=row_value("start"),
         end=row_value("end"),
+        crop=row_value("crop"),
         needs=lambda wildcards: SOURCES.required_tracks(wildcards.clip),
         max_missing=config["inspection"]["max_missing"],
     script:
@@ -45,6 +46,7 @@ rule resample_clip:
     params:
         start=row_value("start"),
         end=row_value("end"),
+        crop=row_value("crop"),
     script:
         "../workflow_scripts/resample_clip.py"
 

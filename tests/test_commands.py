@@ -20,6 +20,7 @@ from snakemake.utils import update_config
 from models.configuration import read_configuration
 from tests.gpu_folders import small_out, small_prepared
 from tests.running import HEADLINE, HOME, cloned, table, typed
+from tests.toolkit.datasets.difftalk_folder import write_folder
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
 
@@ -81,6 +82,21 @@ def lay_prepared(folder: Path, results: Path) -> None:
     small_prepared(folder / ".gpu")
 
 
+def lay_difftalk(folder: Path, results: Path) -> None:
+    """A data folder of DiffTalk's users."""
+    write_folder(folder.parent / "data/difftalk", {1: range(1, 13), 2: range(1, 13)}, sides={"train": [1], "test": [2]})
+
+
+def lay_hdtf(folder: Path, results: Path) -> None:
+    """Lists of HDTF, and the one video that they are of."""
+    lists, videos = folder.parent / "data/hdtf/HDTF_dataset", folder.parent / "data/hdtf/videos"
+    for path in (lists, videos):
+        path.mkdir(parents=True)
+    (lists / "RD_annotion_time.txt").write_text("Radio1.mp4 00:00-00:01\n")
+    (lists / "RD_crop_wh.txt").write_text("Radio1_0.mp4 8 64 0 64\n")
+    shutil.copy(results / f"demo/{CLIP}.mp4", videos / "Radio1.mp4")
+
+
 def lay_out(folder: Path, results: Path) -> None:
     """What comes back from it."""
     small_out(folder / "OUT", np.stack(list(islice(read_frames(results / f"crops/{CLIP}.mp4"), 25))))
@@ -89,7 +105,9 @@ def lay_out(folder: Path, results: Path) -> None:
 # Run in full, and what has to lie there before.
 IN_FULL = {
     "python -m metrics": lay_two_folders,
-    "python -m toolkit.file_lists": None,
+    "python -m toolkit.datasets.diffused_heads": None,
+    "python -m toolkit.datasets.difftalk": lay_difftalk,
+    "python -m toolkit.datasets.hdtf": lay_hdtf,
     "python -m benchmarks.planning": None,
     "python -m benchmarks.published_outputs": lay_published_outputs,
     "python benchmarks/landmarks.py": lay_wild_clips,

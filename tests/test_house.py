@@ -273,13 +273,22 @@ def own_block(lines: list[str], name: str) -> range:
 
 
 def naming_lines(name: str) -> list[str]:
-    """Lines that name a system outside its own folder, rule file, configuration, tests, benchmarks and documents."""
+    """Lines that name a system outside its own folder, rule file, configuration, tests, benchmarks and documents, and what
+    imports and exports its users' data."""
     # `still` is an English word too: it counts where it is quoted or part of a path.
     pattern = re.compile(r"""["'`]still["'`]|(models|rules)[./]still\b""" if name == "still" else name, re.IGNORECASE)
     found = []
     for path in tree():
         own = path.is_relative_to(f"models/{name}") or path == PurePosixPath(f"rules/{name}.smk")
-        if own or path.parts[0] in ("tests", "benchmarks", "docs", "demo") or path.suffix == ".md":
+        importer = path.is_relative_to("toolkit/datasets") and path.stem.startswith(name)
+        export = path.parts[0] in ("rules", "workflow_scripts") and path.stem.startswith(f"export_{name}")
+        if (
+            own
+            or importer
+            or export
+            or path.parts[0] in ("tests", "benchmarks", "docs", "demo")
+            or path.suffix == ".md"
+        ):
             continue
         try:
             lines = (ROOT / path).read_text(encoding="utf-8").splitlines()

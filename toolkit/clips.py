@@ -8,6 +8,7 @@ from pathlib import Path
 
 from toolkit.errors import InputError
 from toolkit.files import safe_name
+from toolkit.media.box import Box, read_box
 
 VIDEO_SUFFIXES = {".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"}
 
@@ -17,7 +18,8 @@ class ClipRow:
     """One row of the table. `start` and `end` cut the video (s); empty texts mean unknown.
 
     `truth` is a JSON file with the true `mouth_opening` per frame, where somebody knows it; `audio` a file with the
-    clip's sound, which begins with the first picture, where the video itself does not hold it.
+    clip's sound, which begins with the first picture, where the video itself does not hold it; `crop` the part of the
+    picture that the clip is made of.
     """
 
     clip: str
@@ -28,6 +30,7 @@ class ClipRow:
     split: str = ""
     truth: str = ""
     audio: str = ""
+    crop: Box | None = None
 
     def as_dict(self) -> dict:
         return asdict(self)
@@ -100,6 +103,7 @@ def _row(table: Path, number: int, record: dict) -> ClipRow:
         text[column] = _seconds(where, column, text.get(column, ""))
     if text["start"] is not None and text["end"] is not None and text["end"] <= text["start"]:
         raise InputError(where, "ends before it starts", "Give `end` a larger time than `start` (seconds)")
+    text["crop"] = read_box(where, text["crop"]) if text.get("crop") else None
     return ClipRow(**text)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.errors import InputError
 from toolkit.files import write_json
 from toolkit.log import job_log, logger
+from toolkit.media.box import Box, require_inside
 from toolkit.media.check import decode, require_whole
 from toolkit.media.probe import Media, probe
 
@@ -24,6 +25,7 @@ def inspect_clip(
     sound: str | Path | None = None,
     start: float | None = None,
     end: float | None = None,
+    crop: Box | None = None,
     max_missing: float = 0.2,
     needs: tuple[str, ...] = ("video", "audio"),
 ) -> None:
@@ -31,6 +33,7 @@ def inspect_clip(
 
     Never fails for bad input: what is wrong with it is the verdict.
 
+    crop: the part of the picture that the clip takes, where a face must be seen.
     sound: the file with the clip's sound where the video does not hold it; `sound` of the verdict is its `media`.
     max_missing: share of frames (one looked at in each second) that may be without a face.
     needs: what the clip must have: "video" (a picture will do), "audio", or both.
@@ -41,7 +44,7 @@ def inspect_clip(
         media = probe(video)
         record["media"] = asdict(media)
         here = tuple(need for need in needs if need != "audio" or sound is None)
-        record["faces"] = _judge(video, media, start or 0.0, end, max_missing, here)
+        record["faces"] = _judge(video, media, start or 0.0, end, max_missing, here, crop)
         if sound is not None:
             record["sound"] = asdict(_judge_sound(sound, start or 0.0, end))
         logger.info("%s: usable (%s)", video, record["faces"])
@@ -52,7 +55,13 @@ def inspect_clip(
 
 
 def _judge(
-    video: str | Path, media: Media, start: float, end: float | None, max_missing: float, needs: tuple[str, ...]
+    video: str | Path,
+    media: Media,
+    start: float,
+    end: float | None,
+    max_missing: float,
+    needs: tuple[str, ...],
+    crop: Box | None = None,
 ) -> dict | None:
     """Raise `InputError` for what makes a clip unusable; return how many frames were looked at and had a face."""
     if "video" in needs and not media.has_video:
@@ -61,9 +70,13 @@ def _judge(
         raise InputError(video, "it has no audio track", "Give a video with sound, or name a sound file for it")
     if end is not None and end <= start:
         raise InputError(video, f"nothing lies between {start:g} s and {end:g} s", "Correct the clip's start and end")
+    if crop is not None:
+        require_inside(video, crop, media.width, media.height)
     faces = []
     find = _face_finder() if "video" in needs else lambda picture: False
-    found = decode(video, media, start=start, end=end, look=lambda picture: faces.append(find(picture)))
+    found = decode(
+        video, media, start=start, end=end, look=lambda picture: faces.append(find(_cut(picture, media, crop)))
+    )
     require_whole(video, media, found, start=start, end=end, needs=needs)
     if "video" not in needs:
         return None
@@ -72,6 +85,15 @@ def _judge(
         problem = f"no face is seen in {missing} of {len(faces)} frames (one a second), {max_missing:.0%} are allowed"
         raise InputError(video, problem, "Cut the clip to where the speaker is seen, or raise inspection: max_missing")
     return {"looked": len(faces), "found": len(faces) - missing}
+
+
+def _cut(picture: np.ndarray, media: Media, crop: Box | None) -> np.ndarray:
+    """The part of an upright picture that the clip takes; a box counts pixels that are square."""
+    if crop is None:
+        return picture
+    if picture.shape[1] != media.width:
+        picture = cv2.resize(picture, (media.width, media.height), interpolation=cv2.INTER_LINEAR)
+    return crop.cut(picture)
 
 
 def _judge_sound(sound: str | Path, start: float, end: float | None) -> Media:

@@ -1,10 +1,11 @@
-"""Bring a clip to the workflow's one clock and form: 25 frames a second by time stamps, upright, even size."""
+"""Bring a clip to the workflow's one clock and form: 25 frames a second by time stamps, upright, even size, of the crop alone."""
 
 from dataclasses import asdict
 from pathlib import Path
 
 from toolkit.files import read_json, write_json
 from toolkit.log import job_log, logger
+from toolkit.media.box import Box
 from toolkit.media.check import require_usable
 from toolkit.media.probe import Media
 from toolkit.media.resample import resample_video
@@ -19,6 +20,7 @@ def resample_clip(
     *,
     start: float | None = None,
     end: float | None = None,
+    crop: Box | None = None,
 ) -> None:
     """Write the clip's mp4 and what is known of its source.
 
@@ -28,7 +30,7 @@ def resample_clip(
     judged = read_json(verdict)
     require_usable(judged)
     source = Media(**judged["media"])
-    cut = resample_video(video, clip_video, start=start, end=end)
+    cut = resample_video(video, clip_video, start=start, end=end, crop=crop)
     info = asdict(source) | {"fps": FPS, "frames": cut.frames, "duration": cut.frames / FPS, "zero": cut.zero}
     info |= {"source_fps": source.fps, "source_frames": source.frames, "source_duration": source.duration}
     info["av_offset"] = source.audio_start - source.video_start if source.has_audio and source.has_video else None

@@ -2,6 +2,7 @@ import pytest
 
 from toolkit.clips import ClipRow, read_clips, read_sources
 from toolkit.errors import InputError
+from toolkit.media.box import Box
 
 
 def table(tmp_path, text):
@@ -11,10 +12,11 @@ def table(tmp_path, text):
 
 
 def test_a_table_with_every_column(tmp_path):
-    columns = ["clip", "video", "start", "end", "speaker", "split", "truth", "audio"]
-    values = ["a", "x y.mp4", "1.5", "", "ann", "test", "t.json", "x y.wav"]
+    columns = ["clip", "video", "start", "end", "speaker", "split", "truth", "audio", "crop"]
+    values = ["a", "x y.mp4", "1.5", "", "ann", "test", "t.json", "x y.wav", "8,0,64,48"]
     path = table(tmp_path, "\t".join(columns) + "\n" + "\t".join(values) + "\n")
-    assert read_clips(path) == [ClipRow("a", "x y.mp4", 1.5, None, "ann", "test", "t.json", "x y.wav")]
+    row = ClipRow("a", "x y.mp4", 1.5, None, "ann", "test", "t.json", "x y.wav", Box(8, 0, 64, 48))
+    assert read_clips(path) == [row]
 
 
 def test_quotes_semicolons_and_other_alphabets_are_ordinary_letters_of_a_path(tmp_path):
@@ -34,6 +36,7 @@ def test_quotes_semicolons_and_other_alphabets_are_ordinary_letters_of_a_path(tm
         ("clip\tvideo\tstart\na\tb\tsoon\n", "start is 'soon'"),
         ("clip\tvideo\tstart\na\tb\tnan\n", "start is 'nan'"),
         ("clip\tvideo\tstart\tend\na\tb\t3\t2\n", "ends before it starts"),
+        ("clip\tvideo\tcrop\na\tb\t8,0,64\n", "line 2: crop is '8,0,64'"),
         ("clip\tvideo\na\n", "another number of fields"),
         ("clip\tvideo\n", "lists no clip"),
     ],

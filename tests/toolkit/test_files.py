@@ -14,6 +14,18 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_folder_appears_whole_in_place_of_the_old_one_or_not_at_all(tmp_path):
+    target = tmp_path / "below" / "a"
+    for text in ("old", "new"):
+        with files.atomic_folder(target) as partial:
+            (partial / text).write_text(text)
+    with pytest.raises(RuntimeError), files.atomic_folder(target) as partial:
+        (partial / "half").write_text("half")
+        raise RuntimeError
+    assert [path.name for path in target.iterdir()] == ["new"]
+    assert list(target.parent.iterdir()) == [target]
+
+
 def test_json_refuses_what_is_not_json(tmp_path):
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "a.json", {"x": float("nan")})

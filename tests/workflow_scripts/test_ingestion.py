@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+from fractions import Fraction
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from tests.toolkit.media.synthetic_clips import click_at, clicks, even_times, ma
 from toolkit.errors import InputError
 from toolkit.files import read_json
 from toolkit.media.audio import read_audio
+from toolkit.media.box import Box
 from toolkit.media.frames import read_frames
 from toolkit.timing import SAMPLES_PER_FRAME, frame_count
 from workflow_scripts.extract_audio import extract_audio
@@ -150,6 +152,18 @@ def test_a_missing_file(tmp_path):
 @pytest.mark.parametrize(("start", "end"), [(2.0, 1.0), (9.0, None), (9.0, 10.0), (1.0, 1.0)])
 def test_an_impossible_cut(talker, tmp_path, start, end):
     assert not judge(talker, tmp_path, start=start, end=end)["usable"]
+
+
+@pytest.mark.parametrize("aspect", [None, Fraction(2, 1)], ids=["square", "anamorphic"])
+def test_a_face_must_be_seen_in_the_crop(face, tmp_path, aspect):
+    wide = np.full((256, 768, 3), 110, np.uint8)
+    wide[:, 512:] = face
+    stored = cv2.resize(wide, (384, 256), interpolation=cv2.INTER_AREA) if aspect else wide
+    clip = {"pictures": [stored] * 25, "sound": clicks([0.5], 1), "aspect": aspect}
+    source = make_clip(tmp_path / "two.mp4", even_times(25, 1), **clip)
+    assert judge(source, tmp_path, crop=Box(512, 0, 256, 256))["usable"]
+    assert "no face is seen" in judge(source, tmp_path, crop=Box(0, 0, 256, 256))["problem"]
+    assert "768 x 256 does not hold the crop" in judge(source, tmp_path, crop=Box(513, 0, 256, 256))["problem"]
 
 
 def test_only_the_cut_is_decoded(talker, tmp_path):

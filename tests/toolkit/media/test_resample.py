@@ -7,6 +7,7 @@ import pytest
 from tests.toolkit.media.synthetic_clips import click_at, clicks, draw, even_times, make_clip, number_in
 from toolkit.errors import InputError
 from toolkit.media.audio import count_samples, extract_sound, read_audio
+from toolkit.media.box import Box
 from toolkit.media.container import opened
 from toolkit.media.frames import read_frames
 from toolkit.media.probe import probe
@@ -142,6 +143,47 @@ def test_pixels_become_square(tmp_path):
     frames = list(read_frames(tmp_path / "clip.mp4"))
     assert frames[0].shape == (64, 96, 3)
     assert [number_in(frame) for frame in frames] == list(range(5))
+
+
+@pytest.mark.parametrize("box", [Box(16, 0, 64, 48), Box(17, 3, 65, 41)], ids=str)
+def test_a_crop_is_cut_to_the_pixel(tmp_path, box):
+    """Grey steps of 8 pixels in both directions: a box off by one would move their edges."""
+    rows, columns = np.indices((65, 97))
+    picture = np.repeat(((rows // 8 + columns // 8) % 2 * 150 + 50)[..., None], 3, axis=2).astype(np.uint8)
+    source = make_clip(tmp_path / "s.mkv", even_times(25, 1), pictures=[picture] * 25, pix_fmt="yuv444p", codec="ffv1")
+    assert resample_video(source, tmp_path / "clip.mp4", crop=box).frames == 25
+    frame = next(read_frames(tmp_path / "clip.mp4"))
+    expected = box.cut(picture)[: box.height // 2 * 2, : box.width // 2 * 2]
+    assert frame.shape == expected.shape
+    assert np.abs(frame.astype(int) - expected).max() < 75  # half a step
+
+
+@pytest.mark.parametrize("rotation", [90, 180, 270])
+def test_a_crop_counts_pixels_of_the_upright_picture(tmp_path, rotation):
+    large = np.full((96, 160, 3), 110, np.uint8)
+    large[16:80, 48:144] = draw(0b1011_0010_1101)
+    stored = np.ascontiguousarray(np.rot90(large, -rotation // 90))
+    source = make_clip(tmp_path / "source.mp4", even_times(25, 1), pictures=[stored] * 25, rotation=rotation)
+    resample_video(source, tmp_path / "clip.mp4", crop=Box(48, 16, 96, 64))
+    assert number_in(next(read_frames(tmp_path / "clip.mp4"))) == 0b1011_0010_1101
+
+
+def test_a_crop_counts_square_pixels(tmp_path):
+    large = np.full((96, 160, 3), 110, np.uint8)
+    large[16:80, 48:144] = draw(77)
+    narrow = [cv2.resize(large, (80, 96), interpolation=cv2.INTER_AREA)] * 5
+    source = make_clip(tmp_path / "source.mp4", even_times(25, 0.2), pictures=narrow, aspect=Fraction(2, 1))
+    resample_video(source, tmp_path / "clip.mp4", crop=Box(48, 16, 96, 64))
+    assert number_in(next(read_frames(tmp_path / "clip.mp4"))) == 77
+    with pytest.raises(InputError, match="160 x 96 does not hold the crop 80,16,96,64"):
+        resample_video(source, tmp_path / "clip.mp4", crop=Box(80, 16, 96, 64))
+
+
+def test_a_crop_of_a_picture(tmp_path):
+    cv2.imwrite(str(tmp_path / "face.png"), cv2.cvtColor(np.pad(draw(77), ((3, 0), (5, 0), (0, 0))), cv2.COLOR_RGB2BGR))
+    resample_video(tmp_path / "face.png", tmp_path / "clip.mp4", crop=Box(5, 3, 96, 64))
+    (frame,) = read_frames(tmp_path / "clip.mp4")
+    assert (frame.shape, number_in(frame)) == ((64, 96, 3), 77)
 
 
 def test_a_picture_is_a_video_of_one_frame(tmp_path):

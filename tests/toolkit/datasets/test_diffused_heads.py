@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from toolkit.clips import read_clips
+from toolkit.datasets.diffused_heads import CREMA_TEST, LAYOUTS, main, read_list
 from toolkit.errors import InputError
-from toolkit.file_lists import CREMA_TEST, LAYOUTS, main, read_list
 
-HOME = Path(__file__).parents[2]
+HOME = Path(__file__).parents[3]
 
 
 def place(data: Path, *names: str, layout: tuple[str, str] = LAYOUTS[0], sound: str = ".wav") -> Path:
@@ -201,7 +201,15 @@ def test_embeddings_are_linked_by_clip_name(tmp_path, capsys):
 def test_the_command(tmp_path):
     data = place(tmp_path / "data", "a/x")
     (data / "file_list_test.txt").write_text("./a/x.mp4")
-    command = [sys.executable, "-m", "toolkit.file_lists", "--data", str(data), "--output", str(tmp_path / "t.tsv")]
+    command = [
+        sys.executable,
+        "-m",
+        "toolkit.datasets.diffused_heads",
+        "--data",
+        str(data),
+        "--output",
+        str(tmp_path / "t.tsv"),
+    ]
     result = subprocess.run(command, cwd=HOME, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "test: 1 clips, 1 speakers" in result.stdout

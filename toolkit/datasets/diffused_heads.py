@@ -1,6 +1,6 @@
 """File lists as Diffused Heads' users have them, with `video` and `audio` folders, become a clips table:
 
-    python -m toolkit.file_lists --data DIR --output clips.tsv
+    python -m toolkit.datasets.diffused_heads --data DIR --output clips.tsv
 
 Each line of a list names a video below the video folder ("./s15/1015_DFA_ANG_XX.mp4"); its sound lies under the same
 name in the audio folder. The lists' own names tell who trains and who is tested.
@@ -12,12 +12,11 @@ import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from pathlib import Path, PurePosixPath
 
 from toolkit.clips import VIDEO_SUFFIXES, ClipRow
+from toolkit.datasets.table import add_output_options, finish, first_file, free_name, read_lines
 from toolkit.errors import InputError
-from toolkit.files import safe_name, write_text
 
 # The test actors of CREMA: every clip of theirs, 820 in all, is in the published list.
 CREMA_TEST = ("15", "20", "21", "30", "33", "52", "62", "81", "82", "89")
@@ -25,7 +24,6 @@ CREMA_TEST = ("15", "20", "21", "30", "33", "52", "62", "81", "82", "89")
 LAYOUTS = (("video", "audio"), ("videos/train", "audio/train"), ("cropped_videos", "audio"))  # usual, vox, avspeech
 _SOUNDS = (".wav", ".mp3")
 _EMBEDDINGS = (".pth", ".npy", ".safetensors")
-_COLUMNS = ("clip", "video", "audio", "speaker", "split")
 _CREMA = re.compile(r"1(\d{3})_[A-Z]{3}_")  # 1000 + actor, sentence, then emotion and intensity
 
 
@@ -61,15 +59,9 @@ def read_list(path: Path) -> tuple[list[Entry], list[InputError]]:
     if len(sides) != 1:
         raise InputError(path, "its name tells neither `train` nor `test`", "Name it like file_list_train.txt")
     (split,) = sides
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise InputError(path, "no such file", "Give --list the lists that there are, or leave it out") from None
-    except UnicodeDecodeError:
-        raise InputError(path, "is not UTF-8 text", "Give --list a text file with one video a line") from None
     entries, problems = [], []
-    for number, line in enumerate(lines, start=1):
-        where, name = f"{path.name}, line {number}", PurePosixPath(line.strip().replace("\\", "/"))
+    for number, line in enumerate(read_lines(path), start=1):
+        where, name = f"{path.name}, line {number}", PurePosixPath(line.replace("\\", "/"))
         if name.is_absolute() or ".." in name.parts:
             problems.append(InputError(where, f"{str(name)!r} lies outside the video folder", "Name a file below it"))
         elif name.suffix.lower() in VIDEO_SUFFIXES:
@@ -101,7 +93,7 @@ def rows(entries: Iterable[Entry], videos: Path, sounds: Path) -> tuple[dict[Ent
     problems, first, taken = [], {}, set()
     for entry in entries:
         path, stem = entry.path, entry.path.with_suffix("")
-        video, sound = videos / path, _first(sounds, stem, _SOUNDS)
+        video, sound = videos / path, first_file(sounds, stem, _SOUNDS)
         if path in first:
             problems.append(InputError(entry.where, f"{path} was named in {first[path]} already", "Remove one"))
         elif not str(video).isprintable():
@@ -112,18 +104,11 @@ def rows(entries: Iterable[Entry], videos: Path, sounds: Path) -> tuple[dict[Ent
             wanted = " nor ".join(f"{sounds / stem}{suffix}" for suffix in _SOUNDS)
             problems.append(InputError(entry.where, f"there is neither {wanted}", "Extract the video's sound to there"))
         else:
-            name = _free_name("_".join(stem.parts), taken)
-            taken.add(name)
+            name = free_name("_".join(stem.parts), taken)
             row = ClipRow(name, os.path.abspath(video), speaker=entry.speaker, split=entry.split)
             found[entry] = replace(row, audio=os.path.abspath(sound))
         first.setdefault(path, entry.where)
     return found, problems
-
-
-def _free_name(text: str, taken: set[str]) -> str:
-    """A clip name made from `text` that is not taken."""
-    names = (safe_name(text if number == 1 else f"{text}_{number}") for number in count(1))
-    return next(name for name in names if name not in taken)
 
 
 def link_embeddings(made: dict[Entry, ClipRow], source: Path, target: Path) -> list[InputError]:
@@ -131,7 +116,7 @@ def link_embeddings(made: dict[Entry, ClipRow], source: Path, target: Path) -> l
     target.mkdir(parents=True, exist_ok=True)
     problems = []
     for entry, row in made.items():
-        file = _first(source, entry.path.with_suffix(""), _EMBEDDINGS)
+        file = first_file(source, entry.path.with_suffix(""), _EMBEDDINGS)
         if file is None:
             wanted = f"{source / entry.path.with_suffix('')}.pth"
             problems.append(InputError(entry.where, f"{wanted} does not exist", "Make it, or remove the line"))
@@ -140,12 +125,6 @@ def link_embeddings(made: dict[Entry, ClipRow], source: Path, target: Path) -> l
         link.unlink(missing_ok=True)
         link.symlink_to(os.path.abspath(file))
     return problems
-
-
-def write_table(table: Path, clips: Iterable[ClipRow]) -> None:
-    """Write rows as a clips table (`toolkit.clips.read_clips`)."""
-    lines = [_COLUMNS, *([getattr(row, column) for column in _COLUMNS] for row in clips)]
-    write_text(table, "".join("\t".join(line) + "\n" for line in lines))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -163,14 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 1
-    for problem in problems:
-        print(problem, file=sys.stderr)
-    if not made or (problems and not chosen.skip):
-        print(f"{len(problems)} problems; nothing written (--skip leaves such clips out)", file=sys.stderr)
-        return 1
-    write_table(chosen.output, made.values())
-    _tell(made.values(), chosen.output)
-    return 0
+    return finish(list(made.values()), problems, chosen.output, skip=chosen.skip)
 
 
 def _named(chosen: argparse.Namespace, videos: Path) -> tuple[list[Entry], list[InputError]]:
@@ -190,29 +162,10 @@ def _named(chosen: argparse.Namespace, videos: Path) -> tuple[list[Entry], list[
     return entries, problems
 
 
-def _tell(clips: Iterable[ClipRow], table: Path) -> None:
-    """Say how many clips and speakers are on each side, and whether somebody is on both."""
-    speakers: dict[str, set[str]] = {}
-    for side in ("train", "test", ""):
-        rows = [row for row in clips if row.split == side]
-        speakers[side] = {row.speaker for row in rows if row.speaker}
-        if rows:
-            print(f"{table}: {side or 'undecided'}: {len(rows)} clips, {len(speakers[side])} speakers")
-    if speakers["test"] and not speakers["train"]:
-        print("nobody is left to train with: --rest train takes the videos that no list names", file=sys.stderr)
-    both = speakers["train"] & speakers["test"]
-    if both:
-        print(f"{len(both)} speakers are on both sides, for example {min(both)}: scores will flatter", file=sys.stderr)
-
-
-def _first(folder: Path, stem: PurePosixPath, suffixes: Sequence[str]) -> Path | None:
-    """The file of that name and one of these suffixes that is there."""
-    files = (folder / f"{stem}{suffix}" for suffix in suffixes)
-    return next((file for file in files if os.path.isfile(file)), None)
-
-
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m toolkit.file_lists", description=__doc__.partition("\n\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m toolkit.datasets.diffused_heads", description=__doc__.partition("\n\n")[0]
+    )
     parser.add_argument("--data", type=Path, required=True, help="the folder of the videos' and sounds' folders")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--list", type=Path, nargs="+", help="lists, here or in DATA; left out: its file_list_*.txt")
@@ -220,8 +173,7 @@ def _parser() -> argparse.ArgumentParser:
         "--test-actors", help="in place of lists, whose clips are tested: 15,20 or crema (as published)"
     )
     parser.add_argument("--rest", choices=("train", "test"), help="the side of the videos that no list names")
-    parser.add_argument("--output", type=Path, default=Path("clips.tsv"), help="the clips table to write")
-    parser.add_argument("--skip", action="store_true", help="leave out what cannot be used instead of writing nothing")
+    add_output_options(parser)
     parser.add_argument("--embeddings", type=Path, help="a folder of embeddings with the videos' names (.pth, .npy)")
     parser.add_argument("--embeddings-output", type=Path, default=Path("embeddings"), help="their links by clip name")
     return parser
