@@ -44,7 +44,7 @@ def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torc
             latents = network.encode(to_tensor(np.concatenate([seen, black])).to(device)).half().cpu()
         image.append(latents[: len(seen)])
         masked.append(latents[len(seen) :])
-    return {"image": torch.cat(image), "masked": torch.cat(masked)}
+    return {"image": torch.cat(image).contiguous(), "masked": torch.cat(masked).contiguous()}
 
 
 def pictures(

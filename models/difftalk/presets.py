@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FirstStagePreset:
-    """How the first stage is built: constructor arguments of `FirstStage`; what is not named has the published value.
+    """How the first stage is built and trained.
 
-    size     working size of pictures in pixels
+    size        working size of pictures in pixels
+    network     constructor arguments of `FirstStage`; what is not named has the published value
+    perceptual  weight of LPIPS in its training; at 0 that network is not needed
     """
 
     size: int = 256
     network: Mapping[str, Any] = field(default_factory=dict)
+    perceptual: float = 1.0
 
     def build(self) -> "FirstStage":
         """A first stage with fresh weights."""
@@ -36,6 +39,8 @@ class UNetPreset:
     schedule    "scaled_linear" (published) or "cosine" noise schedule over 1000 steps
     spacing     which of them sampling takes: "strided" from the second on (published), or "trailing" (any count)
     steps       sampling steps
+    region      what is painted: "polygon" (published) or "lower_face" (models/difftalk/masks.py)
+    noise       that sampling starts from: "fresh" for every frame (published) or "fixed", the same throughout a clip
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
@@ -43,6 +48,8 @@ class UNetPreset:
     schedule: str = "scaled_linear"
     spacing: str = "strided"
     steps: int = 200
+    region: str = "polygon"
+    noise: str = "fresh"
 
     def build(self, speech_width: int) -> "DiffTalkNetwork":
         """A network with fresh weights, for speech features of that width."""
@@ -74,9 +81,19 @@ PRESETS = {
         # 55.3 M parameters; 173 GMAC to encode and 335 to decode a picture of 256 x 256.
         "published": FirstStagePreset(),
         "small": FirstStagePreset(size=128, network={"width": 64, "codes": 4096}),
+        # On 4 x 4 blocks of pixels.
         "debug": FirstStagePreset(
             size=64,
-            network={"width": 24, "multipliers": (1, 2), "blocks": 1, "codes": 512, "groups": 8, "patch": 2},
+            network={
+                "width": 48,
+                "multipliers": (1,),
+                "blocks": 1,
+                "latent_channels": 6,
+                "codes": 1024,
+                "groups": 8,
+                "patch": 4,
+            },
+            perceptual=0.0,
         ),
     },
     "unet": {
@@ -84,10 +101,12 @@ PRESETS = {
         "published": UNetPreset(),
         "small": UNetPreset(
             network={"width": 96, "multipliers": (1, 2, 3), "attention": (1, 2), "normalised": True},
-            prediction="velocity",
+            prediction="residual_start",
             schedule="cosine",
             spacing="trailing",
             steps=20,
+            region="lower_face",
+            noise="fixed",
         ),
         "debug": UNetPreset(
             network={
@@ -98,12 +117,15 @@ PRESETS = {
                 "groups": 8,
                 "features": 32,
                 "attention_channels": 16,
+                "latent_channels": 6,
                 "normalised": True,
             },
-            prediction="velocity",
+            prediction="residual_start",
             schedule="cosine",
             spacing="trailing",
-            steps=8,
+            steps=4,
+            region="lower_face",
+            noise="fixed",
         ),
     },
 }

@@ -13,7 +13,7 @@ from models.difftalk.presets import PRESETS, FirstStagePreset, UNetPreset
 from models.difftalk.recipes import RECIPES, FirstStageRecipe
 from models.diffusion import training_target
 from models.discriminators import PatchDiscriminator
-from models.perception import checkpoints
+from models.perception.lpips import LPIPS
 from models.system import Clip
 from models.training import AdversarialTraining, Frozen, Recipe, StageTraining, Task, stage_task
 from models.training.losses import adaptive_weight, hinge_loss
@@ -101,7 +101,7 @@ def task(
     of ours (.safetensors) to start from, and those of LPIPS, where the preset's first stage learns with it."""
     weights, recipe, chosen = weights or {}, RECIPES[stage][preset].overridden(options), PRESETS[stage][preset]
     if stage == "first_stage":
-        helper = Frozen(checkpoints.load(LPIPS, weights[LPIPS])) if chosen.perceptual else None
+        helper = perceptual_loss(weights[JUDGE]) if chosen.perceptual else None
         data, kinds = FaceData(clips, chosen.size), ("view", "transform")
         module = FirstStageTraining(chosen, recipe, helper)
     else:
