@@ -1,9 +1,9 @@
-"""DeepSpeech 0.1.0, Mozilla's acoustic network: logits of 28 letters and a blank, 50 times a second (DiffTalk specification,
-sections 5 and 12).
+"""DeepSpeech 0.1.0, Mozilla's acoustic network: logits of 28 letters and a blank, 50 times a second (specification of DeepSpeech
+features, sections 5 and 12).
 
-Two kinds of entry. `deepspeech` takes a recording whole, as the authors of DiffTalk and AD-NeRF did. `deepspeech_by_frame`
-takes the 40 ms of each video frame as if there were nothing else, as the users' scripts do, for weights that were trained
-on such features: they hold next to no context.
+Two kinds of entry. `deepspeech` takes a recording whole, as published. `deepspeech_by_frame` takes the 40 ms of each video
+frame as if there were nothing else, as scripts of users do, for weights that were trained on such features: they hold next
+to no context.
 """
 
 import logging
@@ -27,15 +27,17 @@ from models.speech.deepspeech_input import (
 from toolkit import devices
 from toolkit.errors import InputError
 from toolkit.resampling import as_int16, resample
-from toolkit.speech import BLOCK, Recording, Samples, read_padded, video_frames
+from toolkit.speech import Recording, Samples, read_padded, video_frames
 from toolkit.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
 
 logger = logging.getLogger("talkflow")
 
 CEILING = 20.0  # of what the layers give on
-LOOK_AHEAD = 500  # steps after a block from which the backward direction comes: 10 s
+# Steps, 50 a second: taken at once, and after those the steps from which the backward direction comes.
+BLOCK, LOOK_AHEAD = 6000, 1000
 
-WINDOW, CENTRE = 16, 8  # rows of DiffTalk's window around a video frame, and the one that stands at the frame
+WINDOW, CENTRE = 16, 8  # rows of a window around a video frame, and the one that stands at the frame
+FRAMES_AT_ONCE = 1000
 FRAME_RATE = 22_000  # Hz at which the users' scripts take a single frame's sound
 
 
@@ -134,7 +136,8 @@ def track_logits(
     where a started frame has too little sound for both.
 
     The forward direction's state is carried from block to block. The backward one begins `look_ahead` steps after each
-    block, or at the recording's end.
+    block, or at the recording's end: two minutes are as published, and of more the last second before every second minute
+    is off by what a cell remembers for longer. FIGURES
     """
     device = next(network.parameters()).device
     count, (mean, deviation), state = step_count(len(samples)), whitening(samples), None
@@ -147,7 +150,7 @@ def track_logits(
 
 
 @torch.inference_mode()
-def frame_windows(network: DeepSpeech, samples: Samples, block: int = BLOCK) -> Iterator[np.ndarray]:
+def frame_windows(network: DeepSpeech, samples: Samples, block: int = FRAMES_AT_ONCE) -> Iterator[np.ndarray]:
     """Windows around each video frame in which the frame's own row alone is not zero, `block` of them at a time: (n, 16, 29)
     float32.
 

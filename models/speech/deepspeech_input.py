@@ -1,5 +1,6 @@
 """What DeepSpeech 0.1.0 takes of sound: 26 cepstra 50 times a second, each step with 9 before and 9 after it, all whitened
-by one mean and one deviation of the whole recording (DiffTalk specification, sections 5.3 and 5.4).
+by one mean and one deviation of the whole recording (specification of DeepSpeech features, sections 5.3 and
+5.4).
 
 A recording of T video frames (640 samples each) has 2T steps. Blocks of it are the whole one's rows: its mean and
 deviation come first, in a pass of their own, so an hour takes no more memory than a minute.
