@@ -139,10 +139,11 @@ def track_logits(network: DeepSpeech, samples: Samples, block: int = BLOCK) -> I
     """Logits of a recording, `block` steps at a time: (n, 29) float32, 2T rows for T video frames, the last one repeated
     where a started frame has too little sound for both.
 
-    They are those of the whole recording at once. Of what is longer than a block the backward direction comes first, from
-    the end, and only its state between blocks is kept (16 kB); that costs half as much again. To begin anew some seconds
-    after each block would cost less and depend on how long the cells remember: at the published sizes with random weights,
-    2 s were 6e-4 of the logits away over a block's last second, 5 s 1e-5, but 20 s 2e-2 with forget gates held open.
+    They are those of the whole recording at once (3e-7 apart at the published sizes). Of what is longer than a block the
+    backward direction comes first, from the end, and only its state between blocks is kept (16 kB); that costs half as much
+    again. To begin it anew some seconds after each block would cost less and depend on how long the cells remember: over a
+    block's last second, with random weights, 2 s were 6e-4 of the logits away, 5 s 1e-5, but with wide open forget gates
+    even 20 s 2e-2.
     """
     device = next(network.parameters()).device
     count, (mean, deviation) = step_count(len(samples)), whitening(samples)
