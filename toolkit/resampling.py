@@ -1,4 +1,5 @@
-"""Resampling as resampy 0.4 does by default (`kaiser_best`), bit for bit (DiffTalk specification, section 5.2).
+"""Resampling as resampy 0.4 does by default (`kaiser_best`), bit for bit (specification of DeepSpeech features,
+section 5.2).
 
 Ours and not the library: resampy compiles itself on first use, in every job anew, and takes one recording at a time. A
 proper windowed sinc (soxr, scipy) differs by one step in up to 28 % of 16-bit samples.

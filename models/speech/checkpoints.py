@@ -1,5 +1,5 @@
 """The published files of the speech encoders whose networks are our own (specifications of Diffused Heads, section 8, and
-DiffTalk, section 12).
+of DeepSpeech features, section 12).
 
 | network | file | becomes |
 |---|---|---|

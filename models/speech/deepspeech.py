@@ -1,9 +1,9 @@
-"""DeepSpeech 0.1.0, Mozilla's acoustic network: logits of 28 letters and a blank, 50 times a second (DiffTalk specification,
-sections 5 and 12).
+"""DeepSpeech 0.1.0, Mozilla's acoustic network: logits of 28 letters and a blank, 50 times a second (specification of DeepSpeech
+features, sections 5 and 12).
 
-Two kinds of entry. `deepspeech` takes a recording whole, as the authors of DiffTalk and AD-NeRF did. `deepspeech_by_frame`
-takes the 40 ms of each video frame as if there were nothing else, as the users' scripts do, for weights that were trained
-on such features: they hold next to no context.
+Two kinds of entry. `deepspeech` takes a recording whole, as published. `deepspeech_by_frame` takes the 40 ms of each video
+frame as if there were nothing else, as scripts of users do, for weights that were trained on such features: they hold next
+to no context.
 """
 
 import logging
@@ -27,16 +27,20 @@ from models.speech.deepspeech_input import (
 from toolkit import devices
 from toolkit.errors import InputError
 from toolkit.resampling import as_int16, resample
-from toolkit.speech import BLOCK, Recording, Samples, read_padded, video_frames
+from toolkit.speech import Recording, Samples, read_padded, video_frames
 from toolkit.timing import SAMPLE_RATE, SAMPLES_PER_FRAME
 
 logger = logging.getLogger("talkflow")
 
 CEILING = 20.0  # of what the layers give on
-LOOK_AHEAD = 500  # steps after a block from which the backward direction comes: 10 s
+BLOCK = 6000  # steps taken at once: 2 min, for which 1 GB is enough
 
-WINDOW, CENTRE = 16, 8  # rows of DiffTalk's window around a video frame, and the one that stands at the frame
+WINDOW, CENTRE = 16, 8  # rows of a window around a video frame, and the one that stands at the frame
+FRAMES_AT_ONCE = 1000
 FRAME_RATE = 22_000  # Hz at which the users' scripts take a single frame's sound
+
+
+State = tuple[Tensor, Tensor]  # of a recurrent layer: output and memory, each (1, b, cells)
 
 
 class DeepSpeech(nn.Module):
@@ -61,23 +65,27 @@ class DeepSpeech(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Whole recordings: (b, n, inputs) -> (b, n, characters), raw logits."""
-        return self.go_on(vectors, len(vectors[0]))[0]
+        return self.go_on(vectors)[0]
 
-    def go_on(
-        self, vectors: Tensor, kept: int, state: tuple[Tensor, Tensor] | None = None
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """(b, n, inputs), whose first `kept` steps follow on what left `state` behind, and the rest on them -> logits of the
-        kept ones (b, kept, characters), and the new state.
+    def go_on(self, vectors: Tensor, before: State | None = None, after: State | None = None) -> tuple[Tensor, State]:
+        """Part of a recording, (b, n, inputs), between what left the state `before` behind and what left `after`, from the
+        other side -> logits (b, n, characters) and the state that it leaves to what follows.
 
-        A recording begins without a state. The forward direction gives the same in parts as whole; the backward one begins
-        anew at step n.
+        Beyond a recording's ends there is no state. Cut into parts it gives the same logits as whole.
         """
-        hidden = vectors
+        hidden = self._hidden(vectors)
+        forwards, before = self.past(hidden, before)
+        backwards, _ = self.future(hidden.flip(1), after)
+        return self.head(torch.cat((forwards, backwards.flip(1)), -1)), before
+
+    def come_back(self, vectors: Tensor, after: State | None = None) -> State:
+        """The state that a part of a recording leaves to what precedes it."""
+        return self.future(self._hidden(vectors).flip(1), after)[1]
+
+    def _hidden(self, vectors: Tensor) -> Tensor:
         for layer in self.layers:
-            hidden = _clipped(layer(hidden))
-        before, state = self.past(hidden[:, :kept], state)
-        after = self.future(hidden.flip(1))[0].flip(1)[:, :kept]
-        return self.head(torch.cat((before, after), -1)), state
+            vectors = _clipped(layer(vectors))
+        return vectors
 
     def head(self, recurrent: Tensor) -> Tensor:
         """Both directions' outputs (..., 2 cells) -> logits (..., characters)."""
@@ -127,27 +135,35 @@ def extract(samples: Recording, entry: dict, source: Path) -> Iterator[np.ndarra
 
 
 @torch.inference_mode()
-def track_logits(
-    network: DeepSpeech, samples: Samples, block: int = BLOCK, look_ahead: int = LOOK_AHEAD
-) -> Iterator[np.ndarray]:
+def track_logits(network: DeepSpeech, samples: Samples, block: int = BLOCK) -> Iterator[np.ndarray]:
     """Logits of a recording, `block` steps at a time: (n, 29) float32, 2T rows for T video frames, the last one repeated
     where a started frame has too little sound for both.
 
-    The forward direction's state is carried from block to block. The backward one begins `look_ahead` steps after each
-    block, or at the recording's end.
+    They are those of the whole recording at once (3e-7 apart at the published sizes). Of what is longer than a block the
+    backward direction comes first, from the end, and only its state between blocks is kept (16 kB); that costs half as much
+    again. To begin it anew some seconds after each block would cost less and depend on how long the cells remember: over a
+    block's last second, with random weights, 2 s were 6e-4 of the logits away, 5 s 1e-5, but with wide open forget gates
+    even 20 s 2e-2.
     """
     device = next(network.parameters()).device
-    count, (mean, deviation), state = step_count(len(samples)), whitening(samples), None
-    for first in range(0, count, block):
-        last = min(first + block, count)
-        vectors = network_input(samples, first, min(last + look_ahead, count), mean, deviation)
-        logits, state = network.go_on(torch.from_numpy(vectors)[None].to(device), last - first, state)
-        missing = 2 * video_frames(samples) - count if last == count else 0
+    count, (mean, deviation) = step_count(len(samples)), whitening(samples)
+    spans = [(first, min(first + block, count)) for first in range(0, count, block)]
+
+    def vectors(span: tuple[int, int]) -> Tensor:
+        return torch.from_numpy(network_input(samples, *span, mean, deviation))[None].to(device)
+
+    afters: list[State | None] = [None]
+    for span in reversed(spans[1:]):
+        afters.append(network.come_back(vectors(span), afters[-1]))
+    before = None
+    for span in spans:
+        logits, before = network.go_on(vectors(span), before, afters.pop())
+        missing = 0 if afters else 2 * video_frames(samples) - count
         yield np.pad(logits[0].cpu().numpy(), ((0, missing), (0, 0)), mode="edge")
 
 
 @torch.inference_mode()
-def frame_windows(network: DeepSpeech, samples: Samples, block: int = BLOCK) -> Iterator[np.ndarray]:
+def frame_windows(network: DeepSpeech, samples: Samples, block: int = FRAMES_AT_ONCE) -> Iterator[np.ndarray]:
     """Windows around each video frame in which the frame's own row alone is not zero, `block` of them at a time: (n, 16, 29)
     float32.
 

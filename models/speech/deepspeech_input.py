@@ -1,5 +1,6 @@
 """What DeepSpeech 0.1.0 takes of sound: 26 cepstra 50 times a second, each step with 9 before and 9 after it, all whitened
-by one mean and one deviation of the whole recording (DiffTalk specification, sections 5.3 and 5.4).
+by one mean and one deviation of the whole recording (specification of DeepSpeech features, sections 5.3 and
+5.4).
 
 A recording of T video frames (640 samples each) has 2T steps. Blocks of it are the whole one's rows: its mean and
 deviation come first, in a pass of their own, so an hour takes no more memory than a minute.
@@ -28,28 +29,31 @@ def cepstra(signal: np.ndarray, rate: int) -> np.ndarray:
     """(n,) int16 at `rate` Hz to cepstra 100 times a second: (rows, 26) float64, ln(energy) in the first place."""
     from python_speech_features import mfcc  # what reads a frozen graph runs where there is none
 
-    # It would warn of frames longer than its FFT (550 samples at 22 kHz) by a call that Python 3.13
-    # no longer has; frames of 512 from the beginning are what it then makes of them.
-    length = math.floor(_FRAME * rate + 0.5)
-    rows = mfcc(signal, rate, min(length, _FFT) / rate, _SHIFT, CEPSTRA, nfft=_FFT)
-    return rows[: _rows(len(signal), rate)]
+    # Of frames longer than its FFT (550 samples at 22 kHz) it takes the first 512 samples, with a warning for each
+    # recording by a call that Python 3.13 no longer has: it gets no longer ones, and the rows of the longer ones are kept.
+    frame = min(_half_up(_FRAME * rate), _FFT)
+    return mfcc(signal, rate, frame / rate, _SHIFT, CEPSTRA, nfft=_FFT)[: _row_count(len(signal), rate)]
 
 
-def _rows(samples: int, rate: int) -> int:
-    length, shift = math.floor(_FRAME * rate + 0.5), math.floor(_SHIFT * rate + 0.5)
-    return 1 + max(math.ceil((samples - length) / shift), 0)
+def _half_up(number: float) -> int:
+    return math.floor(number + 0.5)
+
+
+def _row_count(samples: int, rate: int) -> int:
+    """Rows of cepstra of so many samples; a started frame counts."""
+    return 1 + max(math.ceil((samples - _half_up(_FRAME * rate)) / _half_up(_SHIFT * rate)), 0)
 
 
 def step_count(samples: int) -> int:
     """Steps of a recording of so many samples at 16 kHz."""
-    return -(-_rows(samples, SAMPLE_RATE) // 2)
+    return -(-_row_count(samples, SAMPLE_RATE) // 2)
 
 
 def _steps(samples: Samples, first: int, last: int) -> np.ndarray:
     """Cepstra of steps first..last-1 of a recording: (last - first, 26)."""
     start = max(first - 1, 0)  # what precedes a sample is part of it: the block's first row knows nothing of that
-    # A step's frame is 400 samples; the last step's may go beyond the end, where the library fills it with zeros.
-    signal = pcm(samples[start * HOP : (last - 1) * HOP + 400])
+    # The last step's frame may go beyond the end, where the library fills it with zeros.
+    signal = pcm(samples[start * HOP : (last - 1) * HOP + _half_up(_FRAME * SAMPLE_RATE)])
     return cepstra(signal, SAMPLE_RATE)[::2][first - start :][: last - first]
 
 

@@ -2,7 +2,6 @@
 
 import logging
 import tracemalloc
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,13 +52,17 @@ def published_shapes() -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("frames", [1, 2, 30])
 @pytest.mark.parametrize("block", [1, 7, 1000])
-def test_blocks_with_all_that_follows_are_the_whole(network, frames, block):
+def test_blocks_are_the_whole(network, frames, block):
     samples = sound(640 * frames)
-    blocks = list(track_logits(network, samples, block, look_ahead=10**6))
+    blocks = list(track_logits(network, samples, block))
     assert [len(part) for part in blocks][:-1] == [block] * (len(blocks) - 1)
     made = np.concatenate(blocks)
     assert (made.shape, made.dtype) == ((2 * frames, 6), np.float32)
     np.testing.assert_allclose(made, whole(network, samples), rtol=1e-4, atol=1e-4)
+
+
+def test_two_minutes_are_taken_whole(network):
+    assert [len(part) for part in track_logits(network, sound(640 * 3010))] == [6000, 20]
 
 
 @pytest.mark.parametrize("more", [1, 300, 639])
@@ -72,35 +75,24 @@ def test_a_started_frame_has_two_rows(network, more):
     assert (made[len(steps) :] == made[len(steps) - 1]).all()
 
 
-def distances(network: DeepSpeech, samples: np.ndarray, looks: list[int]) -> list[float]:
-    expected = whole(network, samples)
-    made = [np.concatenate(list(track_logits(network, samples, 100, look_ahead=look))) for look in looks]
-    return [float(np.linalg.norm(part - expected) / np.linalg.norm(expected)) for part in made]
-
-
-def test_the_farther_ahead_the_nearer_to_the_whole(network):
-    """The measured distances are printed (`pytest -s`)."""
-    samples = sound(640 * 25 * 20)
-    far = distances(network, samples, [0, 25, 50, 100, deepspeech.LOOK_AHEAD])
-    print("\n0, 0.5, 1, 2 and 10 s ahead:", *(f"{distance:.1e}" for distance in far))
-    assert far[0] > 1e-2, "the backward direction matters"
-    assert all(later < sooner or later < 1e-6 for sooner, later in pairwise(far))
-    assert far[-1] < 1e-6
-
-
-def test_the_state_goes_on_over_blocks(network):
-    """Of two recordings alike but for the beginning, what comes later differs by what the forward direction remembers."""
+def test_states_go_on_over_blocks(network):
+    """Of two recordings alike but for one end, the other end differs by what the direction that comes from there remembers."""
     vectors = torch.randn(2, 40, 494)
     vectors[1, 20:] = vectors[0, 20:]
-    _, state = network.go_on(vectors[:, :20], 20)
-    later, _ = network.go_on(vectors[:, 20:], 20, state)
+    beginning, end = vectors[:, :20], vectors[:, 20:]
+    alone, _ = network.go_on(end)
+    torch.testing.assert_close(alone[0], alone[1])
+    _, before = network.go_on(beginning)
+    later, _ = network.go_on(end, before)
     assert (later[0, 0] - later[1, 0]).abs().max() > 1e-3
-    anew, _ = network.go_on(vectors[:, 20:], 20)
-    torch.testing.assert_close(anew[0], anew[1])
+    after = network.come_back(end)
+    sooner, _ = network.go_on(beginning, None, after)
+    assert (sooner[:, -1] - network.go_on(beginning)[0][:, -1]).abs().max() > 1e-3
+    torch.testing.assert_close(torch.cat((sooner, later), 1), network(vectors), rtol=1e-4, atol=1e-4)
 
 
 def test_layers_are_clipped_at_20(network):
-    assert network.go_on(1e4 * torch.randn(1, 5, 494), 5)[0].isfinite().all()
+    assert network.go_on(1e4 * torch.randn(1, 5, 494))[0].isfinite().all()
     for layer in network.layers:
         layer.bias += 1e6
     torch.testing.assert_close(network(torch.randn(1, 5, 494)), network(torch.randn(1, 5, 494)))
@@ -108,7 +100,7 @@ def test_layers_are_clipped_at_20(network):
 
 def peak(network: DeepSpeech, samples: Samples) -> int:
     tracemalloc.start()
-    rows = sum(len(part) for part in track_logits(network, samples, 100, look_ahead=50))
+    rows = sum(len(part) for part in track_logits(network, samples, 100))
     _, highest = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert rows == 2 * len(samples) // 640
