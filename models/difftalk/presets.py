@@ -80,6 +80,7 @@ PRESETS = {
     "first_stage": {
         # 55.3 M parameters; 173 GMAC to encode and 335 to decode a picture of 256 x 256.
         "published": FirstStagePreset(),
+        # 13.9 M.
         "small": FirstStagePreset(size=128, network={"width": 64, "codes": 4096}),
         # On 4 x 4 blocks of pixels.
         "debug": FirstStagePreset(
@@ -99,6 +100,7 @@ PRESETS = {
     "unet": {
         # 530.2 M parameters, 166 GMAC per step at 64 x 64 latents (171 as published).
         "published": UNetPreset(),
+        # 35.8 M.
         "small": UNetPreset(
             network={"width": 96, "multipliers": (1, 2, 3), "attention": (1, 2), "normalised": True},
             prediction="residual_start",
@@ -108,6 +110,7 @@ PRESETS = {
             region="lower_face",
             noise="fixed",
         ),
+        # 1.1 M.
         "debug": UNetPreset(
             network={
                 "width": 32,
