@@ -21,7 +21,6 @@ include: "rules/weights.smk"
 include: "rules/videos.smk"
 include: "rules/scores.smk"
 include: "rules/report.smk"
-include: "rules/export_difftalk.smk"
 
 
 for name in config["systems"]:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.datasets.difftalk_export import speech_windows, write_clip
+from models.difftalk.windows import speech_windows
+from toolkit.datasets.difftalk_export import check_speech, write_clip
 from toolkit.log import job_log, logger
 from toolkit.media.frames import read_frames
 
@@ -16,7 +17,9 @@ def export_difftalk_clip(
     the windows of `speech`, DeepSpeech's features of its `audio`."""
     with np.load(transform, allow_pickle=False) as arrays:
         points = arrays["points"]
-    windows = speech_windows(np.load(speech, mmap_mode="r", allow_pickle=False), len(points), speech)
+    features = np.load(speech, mmap_mode="r", allow_pickle=False)
+    check_speech(features, len(points), speech)
+    windows = (speech_windows(features, [frame], len(points))[0] for frame in range(len(points)))
     write_clip(folder, read_frames(view), points, windows, audio)
     logger.info("%s: %d frames", folder, len(points))
 

@@ -94,20 +94,6 @@ class Quantiser(nn.Module):
         return Quantised(latents + (chosen - latents).detach(), indices, loss)
 
     @torch.no_grad()
-    def start(self, latents: Tensor) -> None:
-        """Put the codes where latents (n, channels, h, w) lie, at random ones of them.
-
-        Fresh codes lie close together, so that a short training chooses only a few of them: 17 of 512 after 90 steps, 418
-        where the codes were put there after 30.
-        """
-        vectors = latents.movedim(1, -1).flatten(0, -2)
-        codes = self.embedding.weight
-        chosen = torch.randint(len(vectors), (len(codes),), device=vectors.device)
-        if len(vectors) >= len(codes):
-            chosen = torch.randperm(len(vectors), device=vectors.device)[: len(codes)]
-        codes.copy_(vectors[chosen])
-
-    @torch.no_grad()
     def nearest(self, vectors: Tensor) -> Tensor:
         """Numbers (n,) of the codes nearest to vectors (n, channels), in float32 whatever comes in."""
         codes = self.embedding.weight.float()

@@ -1,4 +1,4 @@
-"""Landmarks as DiffTalk takes them, and as its users' files hold them (DiffTalk specification, section 4)."""
+"""Landmarks as DiffTalk takes them (DiffTalk specification, section 4.3)."""
 
 import numpy as np
 
@@ -19,18 +19,3 @@ def condition(points: np.ndarray, size: int, to: int = 256) -> np.ndarray:
 def scaled(points: np.ndarray, size: int, to: int) -> np.ndarray:
     """Points (..., 2) in pixels of a square picture of `size` on a side, float32 in those of one of `to`."""
     return (points / (size / to)).astype(np.float32)
-
-
-def min_max(points: np.ndarray) -> np.ndarray:
-    """A face's points (68, 2) with each axis brought to 0 to 1, float64: what the users' preprocessing puts into `landmarks/`.
-
-    An axis without extent is left out of the division, and is 0.
-    """
-    lowest = points.min(axis=0)
-    extent = points.max(axis=0) - lowest
-    return (points - lowest) / np.where(extent > 0, extent, 1)
-
-
-def is_min_max(points: np.ndarray) -> bool:
-    """Whether points (..., 68, 2) are such values and no pixels: trained with one, the network makes nothing of the other."""
-    return bool(points.min() >= 0 and points.max() <= 1)

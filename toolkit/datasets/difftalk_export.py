@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,27 +34,18 @@ class ExportedClip:
             return sum(1 for _ in entries)
 
 
-def speech_windows(features: np.ndarray, frames: int, subject: str | Path) -> Iterator[np.ndarray]:
-    """For each of a clip's frames the speech around it, (8, 16, 29) float64; InputError, about `subject`, for features of
-    another kind and for clips of less than 8 frames.
+def check_speech(features: np.ndarray, frames: int, subject: str | Path) -> None:
+    """Refuse, about `subject`, features that are not DeepSpeech's, and clips of less than 8 frames.
 
-    features: (2 frames, 29) logits of DeepSpeech, 50 a second, or the windows themselves, (frames, 8, 16, 29). Window k
-    holds rows 2k - 8 to 2k + 7, zeros beyond the ends; frame k gets the 8 windows from clamp(k - 3, 0, frames - 8) on.
+    features: (2 frames, 29) logits, 50 a second, or windows that are ready, (frames, 16, 29) or (frames, 8, 16, 29).
     """
     if frames < NEIGHBOURS:
         problem = f"has {frames} frames, where each frame's speech is that of {NEIGHBOURS}"
         raise InputError(subject, problem, "Leave the clip out of the table")
-    if features.shape == (frames, NEIGHBOURS, ROWS, LOGITS):
-        return (window.astype(np.float64) for window in features)
-    if features.shape != (2 * frames, LOGITS):
-        problem = (
-            f"has features of shape {features.shape}, DeepSpeech's are {(2 * frames, LOGITS)} for its {frames} frames"
-        )
+    known = [(2 * frames, LOGITS), (frames, ROWS, LOGITS), (frames, NEIGHBOURS, ROWS, LOGITS)]
+    if features.shape not in known:
+        problem = f"has features of shape {features.shape}, DeepSpeech's are {known[0]} for its {frames} frames"
         raise InputError(subject, problem, "Name an entry of kind deepspeech")
-    padded = np.pad(features.astype(np.float64), ((ROWS // 2, ROWS // 2), (0, 0)))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, ROWS, axis=0)[::2].swapaxes(1, 2)[:frames]
-    starts = np.clip(np.arange(frames) - 3, 0, frames - NEIGHBOURS)
-    return (np.ascontiguousarray(windows[start : start + NEIGHBOURS]) for start in starts)
 
 
 def normalise(points: np.ndarray) -> np.ndarray:
@@ -74,7 +65,7 @@ def write_clip(
     """Write a clip's frames into `folder`, which appears whole or not at all: frame i as `images/{i + 1}.jpg`, `landmarks/`,
     `landmarks_normalised/` and `audio_smooth/`, its sound as `sound.wav`.
 
-    pictures: (H, W, 3) uint8 RGB; points: (T, 68, 2) pixels of them; windows: (8, 16, 29) each.
+    pictures: (H, W, 3) uint8 RGB; points: (T, 68, 2) pixels of them; windows: (8, 16, 29) each, kept as float64.
     """
     with atomic_folder(folder) as partial:
         for kind in _SUFFIXES:
@@ -84,7 +75,7 @@ def write_clip(
             names[_PICTURES].write_bytes(_jpeg(picture))
             names[_PIXELS].write_text(_lines(face))
             names[_NORMALISED].write_text(_lines(normalise(face)))
-            np.save(names[_SPEECH], window, allow_pickle=False)
+            np.save(names[_SPEECH], window.astype(np.float64), allow_pickle=False)
         _link(sound, partial / "sound.wav")
 
 

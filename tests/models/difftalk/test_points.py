@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from models.difftalk.points import SEEN, condition, is_min_max, min_max
+from models.difftalk.points import SEEN, condition
 
 
 def some(size: int) -> np.ndarray:
@@ -22,19 +22,3 @@ def test_points_are_those_of_256_pixels_whatever_is_stored():
         assert found.dtype == np.float32
         assert found.shape == (2, 39, 2)
         np.testing.assert_allclose(found[1], points[SEEN], rtol=1e-6)
-
-
-def test_values_of_the_users_preprocessing_are_told_from_pixels():
-    points = some(256)
-    assert is_min_max(min_max(points))
-    assert is_min_max(np.stack([min_max(points), min_max(2 * points)]))
-    assert not is_min_max(points)
-
-
-def test_an_axis_without_extent_is_zero():
-    points = some(256)
-    points[:, 1] = 7
-    found = min_max(points)
-    assert (found[:, 1] == 0).all()
-    assert found[:, 0].min() == 0
-    assert found[:, 0].max() == 1

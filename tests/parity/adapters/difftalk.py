@@ -16,6 +16,7 @@ from models.difftalk.unet import UNet
 from models.diffusion import Denoiser, Estimate, Known, Schedule, ddim, scaled_linear_schedule, strided
 from models.diffusion.buffers import likelihood_weights
 from models.pictures import to_tensor
+from toolkit.datasets.difftalk_export import normalise
 
 Tensors = dict[str, Tensor]
 
@@ -208,7 +209,7 @@ def sampling_pictures(case: dict, call: str, inputs: Tensors) -> Tensors:
 
 
 def min_max(case: dict, call: str, inputs: Tensors) -> Tensors:
-    return {"normalised": torch.from_numpy(points.min_max(inputs["landmarks"].numpy()))}
+    return {"normalised": torch.from_numpy(normalise(inputs["landmarks"].numpy()))}
 
 
 ADAPTERS = {

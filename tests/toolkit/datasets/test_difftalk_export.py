@@ -7,10 +7,11 @@ import pytest
 import soundfile
 from skimage import data
 
+from models.difftalk.windows import speech_windows
 from tests.toolkit.datasets.difftalk_folder import face, logits
 from toolkit.clips import read_clips
 from toolkit.datasets.difftalk import main
-from toolkit.datasets.difftalk_export import ExportedClip, join_clips, normalise, speech_windows, write_clip
+from toolkit.datasets.difftalk_export import ExportedClip, check_speech, join_clips, normalise, write_clip
 from toolkit.datasets.difftalk_files import are_normalised, landmarks_of, read_layout, read_window
 from toolkit.errors import InputError
 from toolkit.media.audio import read_audio, write_audio
@@ -40,7 +41,7 @@ def exported(tmp_path_factory) -> Path:
     for name, length in LENGTHS.items():
         samples = np.random.default_rng(length).uniform(-0.5, 0.5, length * SAMPLES_PER_FRAME).astype(np.float32)
         write_audio(folder / f"{name}.wav", samples)
-        windows = speech_windows(features(name), length, name)
+        windows = speech_windows(features(name), range(length), length)
         write_clip(folder / f"clips/{name}", pictures(name), points(name), windows, folder / f"{name}.wav")
     clips = [ExportedClip(name, folder / "clips" / name) for name in LENGTHS]
     short = join_clips(folder / "data", clips, {"train": ["ann_01", "bob"], "test": ["ann_02"]})
@@ -89,11 +90,12 @@ def test_imported_again_it_is_what_it_was(exported, tmp_path):
             assert np.abs(arrays["points"] - points(row.clip)).max() <= 1e-5, "pixels"
             assert arrays["ok"].all()
         windows = np.load(tmp_path / f"clips/windows/{row.clip}.npy", allow_pickle=False)
-        expected = np.stack(list(speech_windows(features(row.clip), len(frames), row.clip)))
+        expected = speech_windows(features(row.clip), range(len(frames)), len(frames))
         assert np.array_equal(windows, expected)
         assert np.array_equal(read_audio(row.audio), read_audio(exported / f"{row.clip}.wav"))
         # and once more from what was imported: the windows are passed on
-        assert np.array_equal(np.stack(list(speech_windows(windows, len(frames), row.clip))), expected)
+        check_speech(windows, len(frames), row.clip)
+        assert np.array_equal(speech_windows(windows, range(len(frames)), len(frames)), expected)
 
 
 def test_normalised_landmarks_lie_apart_and_are_known_as_such(exported):
@@ -113,19 +115,6 @@ def test_points_on_a_line_have_no_extent_to_be_scaled_by():
     assert not normalise(line)[:, 1].any()
 
 
-@pytest.mark.parametrize("frames", [8, 9, 20])
-def test_windows_by_their_definition(frames):
-    rows = logits(2 * frames)
-    for k, window in enumerate(speech_windows(rows, frames, "clip")):
-        start = min(max(k - 3, 0), frames - 8)
-        for neighbour in range(8):
-            for row in range(16):
-                source = 2 * (start + neighbour) - 8 + row
-                expected = rows[source] if 0 <= source < 2 * frames else np.zeros(29)
-                assert np.array_equal(window[neighbour, row], expected)
-    assert k == frames - 1
-
-
 @pytest.mark.parametrize(
     ("shape", "frames", "problem"),
     [
@@ -136,7 +125,7 @@ def test_windows_by_their_definition(frames):
 )
 def test_features_of_another_kind_are_refused(shape, frames, problem):
     with pytest.raises(InputError, match=problem):
-        speech_windows(np.zeros(shape, np.float32), frames, "features/mel/a.npy")
+        check_speech(np.zeros(shape, np.float32), frames, "features/mel/a.npy")
 
 
 def test_a_clip_is_exported_whole_or_not_at_all(tmp_path):
@@ -147,7 +136,7 @@ def test_a_clip_is_exported_whole_or_not_at_all(tmp_path):
         raise OSError("disk is full")
 
     with pytest.raises(OSError, match="disk is full"):
-        write_clip(tmp_path / "a", broken(), points("bob"), speech_windows(features("bob"), 9, "a"), tmp_path / "a.wav")
+        write_clip(tmp_path / "a", broken(), points("bob"), speech_windows(features("bob"), range(9), 9), tmp_path / "a.wav")
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
