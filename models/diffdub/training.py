@@ -48,11 +48,12 @@ class RendererTraining(StageTraining):
 
     def pictures(self, batch: dict[str, Tensor]) -> np.ndarray:
         """The frame, the reference, and the frame with its window painted anew."""
-        target, reference = batch["target"], batch["reference"]
-        noise = torch.randn_like(target)
-        known = Known(target, batch["keep"])
+        target, reference, keep = batch["target"], batch["reference"], batch["keep"]
+        noise, known = torch.randn_like(target), Known(target, keep)
         made = paint(self.network, known, reference, self._latent(batch), noise, self.shown, "ddim", self.prediction)
-        return np.stack([to_pixels(images) for images in (target, reference, made)], axis=1)
+        return np.stack(
+            [to_pixels(images) for images in (target, reference, torch.where(keep > 0, target, made))], axis=1
+        )
 
     def _latent(self, batch: dict[str, Tensor]) -> Tensor:
         with torch.autocast(batch["lips"].device.type, enabled=False):  # published: mixed precision in the UNet alone

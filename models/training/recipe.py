@@ -44,8 +44,8 @@ class Recipe:
     patience: int | None = None
 
     def overridden(self, options: Mapping) -> Self:
-        """With the user's steps, batch_size, learning_rate, precision and validation where they are given."""
-        names = ("steps", "batch_size", "learning_rate", "precision", "validation")
+        """With the user's steps, batch_size, learning_rate, precision, validation and validate_every, where given."""
+        names = ("steps", "batch_size", "learning_rate", "precision", "validation", "validate_every")
         return replace(self, **{name: options[name] for name in names if options.get(name) is not None})
 
     def lr_factor(self, step: int) -> float:

@@ -137,6 +137,7 @@ def test_pictures_show_the_frame_the_reference_and_what_is_painted(make_clip):
     assert np.abs(target - reference).mean(axis=(1, 2, 3)).min() > 2
     # A fresh network answers with no residual: the window shows the reference.
     assert np.abs(made - reference)[~outside].max() <= 1
+    assert (made == target)[outside].all()
 
 
 @pytest.mark.slow
