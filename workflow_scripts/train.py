@@ -40,7 +40,7 @@ def train(
         import torch
 
         from models.checkpoints import write_weights
-        from models.training import fit
+        from models.training import fit, trained_steps
 
         torch.manual_seed(seed)  # of the first weights; the trainer sees to the rest
         task = get_system(system).part("training").task(stage, preset, options, clips, weights or {})
@@ -51,9 +51,10 @@ def train(
             "stage": stage,
             "preset": preset,
             "options": options,
-            "steps": task.steps,
+            "steps": trained_steps(checkpoints),
             "seed": seed,
             "clips": [clip.name for clip in clips],
+            "held_out_clips": list(task.held_out),
             "synthetic_clips": sum(read_json(clip["verdict"])["media"].get("synthetic", False) for clip in clips),
             "commit": commit(),
         }

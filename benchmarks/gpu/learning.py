@@ -52,7 +52,7 @@ def _run(
     """The weights, seconds of a step, and seconds of all besides the steps."""
     begin, starts = time.monotonic(), []
     torch.manual_seed(0)
-    job = task(stage, preset, options, clips)
+    job = task(stage, preset, {**options, "validation": 0}, clips)  # a held-out clip's calls would count as steps
     job.module.register_forward_pre_hook(lambda *_: starts.append(time.monotonic()))
     workers = min(8, (os.cpu_count() or 1) - 1) if torch.cuda.is_available() else 0
     weights = fit(job, folder / stage, seed=0, seconds=seconds, workers=workers, pause=inf)

@@ -21,7 +21,7 @@ class Recipe(models.training.recipe.Recipe):
 
 RECIPES = {
     "renderer": {
-        "published": Recipe(steps=500_000, batch_size=32, gradient_clip=1.0, precision="16-mixed"),
+        "published": Recipe(steps=500_000, batch_size=32, gradient_clip=1.0, precision="16-mixed", validation=0.05),
         "small": Recipe(
             steps=30_000,
             batch_size=32,
@@ -32,6 +32,7 @@ RECIPES = {
             precision="bf16-mixed",
             ema_decay=0.999,
             ema_warmup=True,
+            validation=0.05,
         ),
         "debug": Recipe(
             steps=800,
@@ -45,7 +46,7 @@ RECIPES = {
         ),
     },
     "sequence": {
-        "published": Recipe(steps=100_000, batch_size=16),
+        "published": Recipe(steps=100_000, batch_size=16, validation=0.05),
         "small": Recipe(
             steps=10_000,
             batch_size=16,
@@ -55,6 +56,7 @@ RECIPES = {
             gradient_clip=1.0,
             ema_decay=0.999,
             ema_warmup=True,
+            validation=0.05,
             held_share=0.5,
         ),
         "debug": Recipe(

@@ -77,14 +77,28 @@ def render(
     )
     target = to_tensor(_resized(frames, size)).to(device)
     reference = to_tensor(_resized(references, size)).to(device).expand_as(target)
-    latents = latents.to(device)
+    known = Known(target, torch.from_numpy(kept)[:, None].to(device))
+    noise = noise.to(device).expand_as(target)
+    return paint(renderer, known, reference, latents.to(device), noise, schedule, sampler, prediction)
+
+
+def paint(
+    renderer: Renderer,
+    known: Known,
+    reference: Tensor,
+    latents: Tensor,
+    noise: Tensor,
+    schedule: Schedule,
+    sampler: str,
+    prediction: str,
+) -> Tensor:
+    """`known` frames with the rest of them painted: (n, 3, size, size) in [-1, 1], as are reference and noise; latents
+    (n, latent). All on the renderer's device."""
 
     def network(x: Tensor, t: Tensor) -> Tensor:
         return renderer(torch.cat([x, reference], dim=1), t, latents)
 
-    denoiser = Denoiser(network, prediction, base=reference)
-    known = Known(target, torch.from_numpy(kept)[:, None].to(device))
-    return sample(sampler, denoiser, noise.to(device).expand_as(target), schedule, known=known)
+    return sample(sampler, Denoiser(network, prediction, base=reference), noise, schedule, known=known)
 
 
 def _resized(frames: Sequence[np.ndarray], size: int) -> np.ndarray:

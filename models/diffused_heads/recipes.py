@@ -27,7 +27,9 @@ class Recipe(models.training.recipe.Recipe):
 
 RECIPES = {
     "unet": {
-        "published": Recipe(steps=250_000, batch_size=10, learning_rate=5e-5, lr_drops=18, ema_decay=0.0),
+        "published": Recipe(
+            steps=250_000, batch_size=10, learning_rate=5e-5, lr_drops=18, ema_decay=0.0, validation=0.05
+        ),
         "small": Recipe(
             steps=40_000,
             batch_size=32,
@@ -38,6 +40,7 @@ RECIPES = {
             precision="bf16-mixed",
             ema_decay=0.999,
             ema_warmup=True,
+            validation=0.05,
             motion_noise=0.1,
             motion_dropped=0.3,
         ),

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import lightning.pytorch as lightning
@@ -71,6 +72,15 @@ class Average(WeightAveraging):
         if self.steps.between(trainer) and self.counts(self.steps.done(trainer) - 1):
             self._average_model.update_parameters(pl_module)
 
+    @contextmanager
+    def applied(self, module: lightning.LightningModule) -> Iterator[None]:
+        """The module with the averaged weights, and afterwards with its own."""
+        self._swap_models(module)
+        try:
+            yield
+        finally:
+            self._swap_models(module)
+
 
 class KeepLast(Checkpoint):
     """Writes `last.ckpt` between steps, as often as costs a hundredth of the time, and after the last step."""
@@ -121,10 +131,10 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class ProgressLines(Callback):
-    """Progress as a line of the job's log, twice a minute."""
+    """Progress as a line of the job's log, twice a minute. `remark` says what is known besides the training's own loss."""
 
-    def __init__(self, steps: Steps) -> None:
-        self.steps, self.loss = steps, float("nan")
+    def __init__(self, steps: Steps, remark: Callable[[], str] = str) -> None:
+        self.steps, self.remark, self.loss = steps, remark, float("nan")
 
     def on_train_start(self, trainer: lightning.Trainer, module: lightning.LightningModule) -> None:
         self.start = self.shown = time.monotonic()
@@ -138,6 +148,6 @@ class ProgressLines(Callback):
         pace = (now - self.start) / (step - self.first)
         left = pace * (total - step) / 60
         self.loss = float(trainer.callback_metrics.get("loss", self.loss))  # a discriminator's turn has none
-        words = "step %d of %d: loss %.5f, %.3g s a step, %.1f min left"
-        logger.log(PROGRESS, words, step, total, self.loss, pace, left)
+        words = "step %d of %d: loss %.5f%s, %.3g s a step, %.1f min left"
+        logger.log(PROGRESS, words, step, total, self.loss, self.remark(), pace, left)
         self.shown = now

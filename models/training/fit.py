@@ -25,7 +25,9 @@ from torch.utils.data import DataLoader, Dataset
 from models.training.adversarial import AdversarialTraining
 from models.training.callbacks import AtomicCheckpoints, Average, KeepLast, ProgressLines, SeededBatches, StopAtEnd
 from models.training.task import Batches, Steps, Task
+from models.training.validation import Validation
 from toolkit.files import read_json, write_json
+from toolkit.log import logger
 
 
 def fit(
@@ -43,8 +45,9 @@ def fit(
     """Train a task and return the weights of its network (CPU tensors, names without a prefix), averaged where it says so.
 
     `folder` keeps `last.ckpt` (written every `pause` seconds or more, and at the end), CSV and, where it is installed,
-    TensorBoard logs. A run of one process also ends, whatever its steps, when `seconds` from its beginning are over. Run
-    again with the same settings and data, the training goes on from `last.ckpt`; with others it starts afresh.
+    TensorBoard logs, the `pictures` of a task with validation, and where it has patience `best.ckpt`, then the result. A
+    run of one process also ends, whatever its steps, when `seconds` from its beginning are over. Run again with the same
+    settings and data, the training goes on from `last.ckpt`; with others it starts afresh.
     `workers` processes prepare batches; `devices`, `accelerator` and `strategy` are Lightning's.
     """
     folder = Path(folder)
@@ -61,7 +64,6 @@ def fit(
             accelerator=accelerator,
             precision=task.precision,
             **_optimisation(task, devices, strategy),
-            # Validation during training (held-out clips at fixed noise) will be one more callback here.
             callbacks=[*_callbacks(task, last, seed, pause, seconds), *bar],
             plugins=[AtomicCheckpoints()],
             logger=_loggers(folder),
@@ -75,9 +77,20 @@ def fit(
     finally:
         lightning_log.setLevel(level)
     # Read back from the file, which holds the average whether training ended now or in an earlier run.
-    task.module.load_state_dict(_read(last)["state_dict"])
+    task.module.load_state_dict(_read(_result(folder))["state_dict"])
     _remeasure(task, seed, trainer.strategy.root_device)
     return getattr(task.module, task.network).state_dict()
+
+
+def trained_steps(folder: str | Path) -> int:
+    """After how many steps a run in `folder` had the weights that `fit` has returned."""
+    return _read(_result(Path(folder)))["steps"]
+
+
+def _result(folder: Path) -> Path:
+    """The checkpoint with a run's result. A best one that is ahead of the last is of a run that was killed between both."""
+    best, last = folder / "best.ckpt", folder / "last.ckpt"
+    return best if best.exists() and _read(best)["steps"] <= _read(last)["steps"] else last
 
 
 def _optimisation(task: Task, devices: int, strategy: str) -> dict:
@@ -99,13 +112,14 @@ def _callbacks(task: Task, last: Path, seed: int, pause: float, seconds: float |
     steps = Steps(task.steps, task.accumulate)
     adversarial = isinstance(task.module, AdversarialTraining)
     counts = task.module.generator_learns if adversarial else lambda step: True
-    return [
-        SeededBatches(seed),
-        Average(task.ema_decay, task.ema_warmup, steps, task.averaged, counts),
-        KeepLast(last, pause, steps),
-        StopAtEnd(steps, seconds),
-        ProgressLines(steps),
-    ]
+    average = Average(task.ema_decay, task.ema_warmup, steps, task.averaged, counts)
+    callbacks = [SeededBatches(seed), average, KeepLast(last, pause, steps), StopAtEnd(steps, seconds)]
+    if task.validation is None:
+        if task.patience:
+            logger.warning("no clip is held out to validate on: the training takes all of its %d steps", task.steps)
+        return [*callbacks, ProgressLines(steps)]
+    validation = Validation(task, average, steps, last.parent, seed)
+    return [*callbacks, validation, ProgressLines(steps, validation.remark)]
 
 
 def _remeasure(task: Task, seed: int, device: torch.device, batches: int = 50) -> None:
@@ -134,14 +148,15 @@ def _remeasure(task: Task, seed: int, device: torch.device, batches: int = 50) -
 
 def _begin(folder: Path, fingerprint: dict, steps: int) -> None:
     """Leave in `folder` only what a run with this fingerprint and so many steps may go on from."""
-    note, last = folder / "run.json", folder / "last.ckpt"
+    note, last, best = (folder / name for name in ("run.json", "last.ckpt", "best.ckpt"))
     same = note.exists() and read_json(note) == fingerprint
     if not same or (last.exists() and _read(last)["steps"] > steps):
         last.unlink(missing_ok=True)
-        for logs in ("csv", "tensorboard"):
+        best.unlink(missing_ok=True)
+        for logs in ("csv", "tensorboard", "pictures"):
             shutil.rmtree(folder / logs, ignore_errors=True)
         write_json(note, fingerprint)
-    for partial in folder.glob(".last.*.ckpt"):  # of a run that was killed while it wrote
+    for partial in folder.glob(".*.ckpt"):  # of a run that was killed while it wrote
         partial.unlink()
 
 
@@ -152,7 +167,16 @@ def _read(path: Path) -> dict:
 
 def _fingerprint(task: Task, seed: int, devices: int) -> dict:
     """Everything that decides a run's result, as JSON; its length is left out, so that it can be prolonged."""
-    names = ("batch_size", "ema_decay", "ema_warmup", "averaged", "precision", "gradient_clip", "accumulate")
+    names = (
+        "batch_size",
+        "ema_decay",
+        "ema_warmup",
+        "averaged",
+        "precision",
+        "gradient_clip",
+        "accumulate",
+        "patience",
+    )
     values = {
         "settings": dict(task.settings),
         **{name: getattr(task, name) for name in names},

@@ -20,6 +20,10 @@ class Recipe:
     betas          of AdamW
     weight_decay   of AdamW, which at zero is Adam
     ema_warmup     the running average forgets faster at the start (models/training/task.py)
+    validation     share of the clips that is held out to validate on (models/training/validation.py)
+    validate_every steps between two validations
+    patience       validations without a smaller loss after which the stage ends, with the weights of the smallest; None
+                   takes all steps and the last weights
     """
 
     steps: int
@@ -35,11 +39,14 @@ class Recipe:
     precision: str = "32-true"
     ema_decay: float = 0.9999
     ema_warmup: bool = False
+    validation: float = 0.0
+    validate_every: int = 1000
+    patience: int | None = None
 
     def overridden(self, options: Mapping) -> Self:
-        """With the user's steps, batch_size, learning_rate and precision where they are given."""
-        names = ("steps", "batch_size", "learning_rate", "precision")
-        return replace(self, **{name: options[name] for name in names if options.get(name)})
+        """With the user's steps, batch_size, learning_rate, precision, validation and validate_every, where given."""
+        names = ("steps", "batch_size", "learning_rate", "precision", "validation", "validate_every")
+        return replace(self, **{name: options[name] for name in names if options.get(name) is not None})
 
     def lr_factor(self, step: int) -> float:
         """Share of the learning rate at a step."""
@@ -68,4 +75,5 @@ class Recipe:
     def task_arguments(self) -> dict:
         """What `models.training.Task` takes from a recipe, by its names there."""
         names = ("batch_size", "steps", "ema_decay", "ema_warmup", "precision", "gradient_clip", "accumulate")
+        names += ("validate_every", "patience")
         return {name: getattr(self, name) for name in names}

@@ -1,15 +1,17 @@
 """A stage's module in training, its frozen helpers, and the task that both make with a recipe."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import lightning.pytorch as lightning
+import numpy as np
 from torch import Tensor, nn
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from models.checkpoints import load_weights, read_weights
+from models.system import Clip
 from models.training.recipe import Recipe
 from models.training.task import Batches, Task
 
@@ -47,6 +49,12 @@ class StageTraining(lightning.LightningModule):
         self.log_loss("loss", loss)
         return loss
 
+    def pictures(self, batch: dict[str, Tensor]) -> np.ndarray | None:
+        """For the eye, of each item of a batch a row of pictures of one size, (n, columns, h, w, 3) uint8 RGB: what it should
+        be, what it is made from, and what the network makes of that in a few steps. None where there is nothing to see.
+        """
+        return None
+
     def log_loss(self, name: str, loss: Tensor) -> None:
         """Log a loss and the parts that it left."""
         self.log(name, loss.detach())
@@ -83,11 +91,14 @@ def stage_task(
     initial: Path | None = None,
     read: Callable[[Path], Mapping[str, Tensor]] = read_weights,
     averaged: tuple[str, ...] = (),
+    validation: Batches | None = None,
+    held: Sequence[Clip] = (),
     **settings: object,
 ) -> Task:
     """The task of a stage. `files` are what it learns from; `initial`, read by `read`, has the weights that it starts from.
 
-    `settings` are what else decides the result, as JSON values; `averaged` is `Task`'s.
+    `settings` are what else decides the result, as JSON values; `averaged` is `Task`'s, and so is `validation`: batches of
+    the clips `held` out (models/training/validation.py).
     """
     if initial:
         load_weights(module.network, read(initial), initial)
@@ -97,6 +108,8 @@ def stage_task(
         data=data,
         **recipe.task_arguments(),
         averaged=averaged,
+        validation=validation,
+        held_out=tuple(clip.name for clip in held),
         settings={"stage": stage, "preset": preset, **recipe.fingerprint(), **settings},
         files=[*files, *filter(None, [initial])],
     )

@@ -37,6 +37,10 @@ class Task:
     settings       what decides the result besides the above (preset, options): JSON values. `steps` belongs here too where
                    the learning rate depends on it; where not, a run with more steps goes on from one with fewer
     files          the files that it learns from
+    validation     batches of clips that are held out, for a `StageTraining` (models/training/validation.py), or None
+    held_out       their names
+    validate_every steps between two validations
+    patience       validations without a smaller loss after which the run ends, with the weights of the smallest; or None
     """
 
     module: lightning.LightningModule
@@ -52,6 +56,10 @@ class Task:
     accumulate: int = 1
     settings: Mapping = field(default_factory=dict)
     files: Iterable[Path] = ()
+    validation: Batches | None = None
+    held_out: tuple[str, ...] = ()
+    validate_every: int = 1000
+    patience: int | None = None
 
 
 @dataclass(frozen=True)

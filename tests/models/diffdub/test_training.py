@@ -99,6 +99,47 @@ def test_training_starts_from_given_weights(make_clip, tmp_path):
         assert torch.equal(value, given[name])
 
 
+def test_small_presets_hold_clips_out(make_clip, with_latents, monkeypatch):
+    for stage, clips in (("renderer", [make_clip("c", 6), make_clip("d", 6)]), ("sequence", with_latents)):
+        monkeypatch.setitem(PRESETS[stage], "small", PRESETS[stage]["debug"])
+        job = task(stage, "small", {}, clips)
+        assert len(job.held_out) == 1
+        assert (
+            job.validation.batch(np.random.default_rng(0), 2).keys()
+            == job.data.batch(np.random.default_rng(0), 2).keys()
+        )
+        assert {path.stem for path in job.files} == {clip.name for clip in clips}
+        assert task(stage, "small", {"validation": 0}, clips).validation is None
+        assert task(stage, "debug", {}, clips).validation is None
+
+
+def test_the_held_out_clip_is_nowhere_in_the_training(make_clip, monkeypatch):
+    monkeypatch.setitem(PRESETS["renderer"], "small", PRESETS["renderer"]["debug"])
+    clips = [make_clip("dark", 6, first=8), make_clip("light", 6, first=160)]
+    job = task("renderer", "small", {}, clips)
+    seen, held = (data.batch(np.random.default_rng(0), 32)["target"] for data in (job.data, job.validation))
+    bounds = {"dark": (8, 28), "light": (160, 180)}
+    (other,) = bounds.keys() - set(job.held_out)
+    for images, name in ((seen, other), (held, *job.held_out)):
+        levels = 127.5 + 127.5 * images.mean(dim=(1, 2, 3))
+        assert bounds[name][0] - 3 < levels.min() <= levels.max() < bounds[name][1] + 3
+
+
+def test_pictures_show_the_frame_the_reference_and_what_is_painted(make_clip):
+    job = task("renderer", "debug", {}, [make_clip("a", 10)])
+    batch = job.data.batch(np.random.default_rng(0), 3)
+    with torch.no_grad():
+        rows = job.module.eval().pictures(batch)
+    assert rows.shape == (3, 3, 64, 64, 3)
+    assert rows.dtype == np.uint8
+    outside = batch["keep"][:, 0].bool().numpy()
+    target, reference, made = rows.swapaxes(0, 1).astype(int)
+    assert np.abs(target - reference).mean(axis=(1, 2, 3)).min() > 2
+    # A fresh network answers with no residual: the window shows the reference.
+    assert np.abs(made - reference)[~outside].max() <= 1
+    assert (made == target)[outside].all()
+
+
 @pytest.mark.slow
 def test_both_stages_train_and_draw(make_clip, tmp_path):
     clips = [make_clip("a", 30), make_clip("b", 24)]

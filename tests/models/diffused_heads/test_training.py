@@ -163,6 +163,33 @@ def test_training_starts_from_given_weights(make_clip, tmp_path):
         task("unet", "debug", {"speech_pooling": "mean"}, [clip], weights)
 
 
+def test_the_small_preset_holds_clips_out(make_clip, monkeypatch):
+    monkeypatch.setitem(PRESETS["unet"], "small", PRESETS["unet"]["debug"])
+    clips = [make_clip("dark", 6, first=8), make_clip("light", 6, first=160)]
+    job = task("unet", "small", {}, clips)
+    (held,) = job.held_out
+    light = [bool(data.batch(np.random.default_rng(0), 32)["target"].mean() > 0) for data in (job.data, job.validation)]
+    assert light == [held == "dark", held == "light"]
+    assert {path.stem for path in job.files} == {"dark", "light"}
+    assert task("unet", "small", {"validation": 0}, clips).validation is None
+    assert task("unet", "debug", {}, clips).validation is None
+
+
+@pytest.mark.parametrize("preset", [PUBLISHED_FORM, PRESETS["unet"]["debug"]], ids=["noise", "residual"])
+def test_pictures_show_the_frame_the_identity_and_what_is_sampled(make_clip, preset):
+    module = FrameTraining(preset, RECIPES["unet"]["debug"], 160).eval()
+    batch = task("unet", "debug", {}, [make_clip("a", 10)]).data.batch(np.random.default_rng(0), 3)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        rows = module.pictures(batch)
+    assert rows.shape == (3, 3, 64, 64, 3)
+    assert rows.dtype == np.uint8
+    target, identity, made = rows.swapaxes(0, 1).astype(int)
+    assert np.abs(target - identity).mean(axis=(1, 2, 3)).min() > 2
+    # A fresh network answers with nothing: the identity itself, or what the noise alone says.
+    assert (np.abs(made - identity).max() <= 1) == (preset.prediction == "residual_start")
+
+
 def test_training_learns_one_clip(make_clip, tmp_path):
     """Frames that brighten from the first: who answers with the mean difference keeps 0.22 of the loss."""
     options = {"steps": 45, "batch_size": 4, "identity": "first", "motion_noise": 0.0, "motion_dropped": 0.0}

@@ -38,6 +38,8 @@ def test_options_override_only_what_they_name():
     assert recipe.overridden({}) == recipe
     assert recipe.overridden({"steps": None, "initial": "x", "warmup": 7}) == recipe
     options = {"steps": 7, "batch_size": 3, "learning_rate": 0.5, "precision": "32-true"}
+    options |= {"validation": 0.0, "validate_every": 50}
+    recipe = replace(recipe, validation=0.1)
     assert recipe.overridden(options) == replace(recipe, **options)
 
 
