@@ -64,6 +64,7 @@ rule train_difftalk:
         transform=training_files("results/crops/{clip}.npz"),
         speech=training_files(f"results/features/{config['difftalk']['speech']}/{{clip}}.npy"),
         latents="results/latents/difftalk",
+        weights=[planning.stage_weights(config, "difftalk", "first_stage")],
         initial=planning.optional_file(config["difftalk"]["training"]["unet"].get("initial")),
     output:
         weights="results/models/difftalk/unet.safetensors",

@@ -20,7 +20,7 @@ class FirstStageRecipe(AdversarialRecipe):
 RECIPES = {
     "first_stage": {
         "published": FirstStageRecipe(
-            steps=500_000, batch_size=8, learning_rate=3.6e-5, betas=(0.5, 0.9), adversarial_from=50_000
+            steps=500_000, batch_size=8, learning_rate=3.6e-5, betas=(0.5, 0.9), adversarial_from=50_000, validation=0.05
         ),
         "small": FirstStageRecipe(
             steps=20_000,
@@ -33,6 +33,7 @@ RECIPES = {
             adversarial_from=10_000,
             ema_decay=0.999,
             ema_warmup=True,
+            validation=0.05,
         ),
         # Too short for a discriminator to say anything.
         "debug": FirstStageRecipe(
@@ -49,7 +50,13 @@ RECIPES = {
     "unet": {
         # The authors trained on 8 GPUs with 8 items on each, and name no number of steps.
         "published": Recipe(
-            steps=500_000, batch_size=8, learning_rate=6.4e-5, weight_decay=0.01, gradient_clip=0.1, ema_warmup=True
+            steps=500_000,
+            batch_size=8,
+            learning_rate=6.4e-5,
+            weight_decay=0.01,
+            gradient_clip=0.1,
+            ema_warmup=True,
+            validation=0.05,
         ),
         "small": Recipe(
             steps=40_000,
@@ -61,6 +68,7 @@ RECIPES = {
             precision="bf16-mixed",
             ema_decay=0.999,
             ema_warmup=True,
+            validation=0.05,
         ),
         "debug": Recipe(
             steps=500,

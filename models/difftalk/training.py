@@ -2,22 +2,27 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from models.checkpoints import load_weights, read_weights
 from models.difftalk.data import FaceData, LatentData
+from models.difftalk.encoding import load_first_stage
 from models.difftalk.presets import PRESETS, FirstStagePreset, UNetPreset
 from models.difftalk.recipes import RECIPES, FirstStageRecipe
-from models.diffusion import training_target
+from models.diffusion import Denoiser, sample, training_target
 from models.discriminators import PatchDiscriminator
 from models.perception.lpips import LPIPS
+from models.pictures import to_pixels
 from models.system import Clip
-from models.training import AdversarialTraining, Frozen, Recipe, StageTraining, Task, stage_task
+from models.training import AdversarialTraining, Frozen, Recipe, StageTraining, Task, held_out, stage_task
 from models.training.losses import adaptive_weight, hinge_loss
 
+SHOWN_STEPS = 10  # of a picture that is sampled for the eye during training
 JUDGE = "lpips_vgg"  # the network that the preset's `perceptual` weighs
 
 
@@ -62,6 +67,11 @@ class FirstStageTraining(AdversarialTraining):
         judge = self.discriminators["patches"]
         return hinge_loss(judge(batch["image"]).float(), judge(made).float())
 
+    def pictures(self, batch: dict[str, Tensor]) -> np.ndarray:
+        """The picture, and what the auto-encoder gives back."""
+        made, _ = self.network(batch["image"])
+        return np.stack([to_pixels(images) for images in (batch["image"], made)], axis=1)
+
     @torch.no_grad()
     def _revive(self, latents: Tensor, indices: Tensor) -> None:
         """Note which codes were used and, every few steps of the first half, put the others where latents (n, c, h, w) are."""
@@ -76,11 +86,16 @@ class FirstStageTraining(AdversarialTraining):
 
 
 class LatentTraining(StageTraining):
-    """The network learns to take the noise from a frame's latents, which its lower part, a reference and speech explain."""
+    """The network learns to take the noise from a frame's latents, which its lower part, a reference and speech explain.
 
-    def __init__(self, preset: UNetPreset, recipe: Recipe, speech_width: int) -> None:
+    `first_stage` shows what becomes of it.
+    """
+
+    def __init__(self, preset: UNetPreset, recipe: Recipe, speech_width: int, first_stage: Frozen | None) -> None:
         super().__init__(preset.build(speech_width), recipe)
         self.schedule, self.prediction = preset.training_schedule(), preset.prediction
+        self.shown = preset.sampling_schedule(min(preset.steps, SHOWN_STEPS))
+        self.first_stage = first_stage
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """The loss of a batch of `LatentData`."""
@@ -92,27 +107,55 @@ class LatentTraining(StageTraining):
         target = training_target(self.prediction, image, noise, self.schedule, t, base=reference)
         return (output.float() - target).square().mean()
 
+    def pictures(self, batch: dict[str, Tensor]) -> np.ndarray | None:
+        """The frame, the reference, and what is painted of nothing known but the frame's upper part."""
+        if self.first_stage is None:
+            return None
+        image, masked, reference = batch["image"], batch["masked"], batch["reference"]
+        context = self.network.context(batch["speech"], batch["landmarks"])
+        prepared = self.network.prepare(masked, reference, context)
+        denoiser = Denoiser(
+            lambda x, t: self.network.denoise(x, t, prepared), self.prediction, base=reference, limit=None
+        )
+        made = sample("ddim", denoiser, torch.randn_like(image), self.shown)
+        decode = self.first_stage.network.decode
+        return np.stack([to_pixels(decode(latents)) for latents in (image, reference, made)], axis=1)
+
 
 def task(
     stage: str, preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None
 ) -> Task:
-    """One stage's training. `options` override the preset's steps, batch_size, learning_rate and precision where given, and
-    whether the network's gradient is computed in less memory (`gradient_checkpointing`); `weights` may hold `initial` ones
-    of ours (.safetensors) to start from, and those of LPIPS, where the preset's first stage learns with it."""
+    """One stage's training. `options` override the preset's steps, batch_size, learning_rate, precision and validation, and
+    say whether the network's gradient is computed in less memory (`gradient_checkpointing`). `weights` may hold `initial`
+    ones of ours (.safetensors) to start from; the first stage's, which shows what the network paints; and those of LPIPS,
+    which the first stage needs where its preset learns with it."""
     weights, recipe, chosen = weights or {}, RECIPES[stage][preset].overridden(options), PRESETS[stage][preset]
+    learnt, held = held_out(clips, recipe.validation)
     if stage == "first_stage":
         helper = perceptual_loss(weights[JUDGE]) if chosen.perceptual else None
-        data, kinds = FaceData(clips, chosen.size), ("view", "transform")
+        batches, kinds, averaged = partial(FaceData, size=chosen.size), ("view", "transform"), ("network",)
+        data = batches(learnt)
         module = FirstStageTraining(chosen, recipe, helper)
     else:
         if options.get("gradient_checkpointing"):
             chosen = replace(chosen, network={**chosen.network, "recompute": True})
-        data, kinds = LatentData(clips), ("latents", "transform", "speech")
-        module = LatentTraining(chosen, recipe, data.speech_width)
-    files = [clip[kind] for clip in clips for kind in kinds]
-    averaged = ("network",) if stage == "first_stage" else ("network.unet",)  # published: the encoders have no average
-    initial = weights.get("initial")
-    return stage_task(stage, preset, recipe, module, data, files, initial=initial, read=read_weights, averaged=averaged)
+        batches, kinds, averaged = LatentData, ("latents", "transform", "speech"), ("network.unet",)
+        data = batches(learnt)
+        path = weights.get("first_stage")
+        first_stage = Frozen(load_first_stage(path, preset, "cpu")) if path else None
+        module = LatentTraining(chosen, recipe, data.speech_width, first_stage)
+    return stage_task(
+        stage,
+        preset,
+        recipe,
+        module,
+        data,
+        [clip[kind] for clip in clips for kind in kinds],
+        initial=weights.get("initial"),
+        averaged=averaged,  # published: the encoders of conditions have no average
+        validation=batches(held) if held else None,
+        held=held,
+    )
 
 
 def perceptual_loss(path: Path) -> Frozen:
