@@ -17,6 +17,7 @@ SYSTEMS = {
     "diffdub": Tested(
         training={"renderer": FEW_STEPS, "sequence": {"steps": 5}}, sampling={"steps": 2}, correlation=0.5
     ),
+    "difftalk": Tested(training={"first_stage": FEW_STEPS, "unet": FEW_STEPS}, sampling={"steps": 2}, correlation=0.5),
     "diffused_heads": Tested(training=FEW_STEPS, sampling={"steps": 2}, correlation=0.6),
 }
 

@@ -20,6 +20,7 @@ from snakemake.utils import update_config
 from models.configuration import read_configuration
 from tests.gpu_folders import small_out, small_prepared
 from tests.running import HEADLINE, HOME, cloned, table, typed
+from tests.systems import SYSTEMS
 from tests.toolkit.datasets.difftalk_folder import write_folder
 from toolkit.media.frames import read_frames
 from toolkit.media.writer import write_video
@@ -243,7 +244,7 @@ def test_commands_are_found():
 def test_the_first_command_makes_the_table_in_a_clean_clone(demo):
     log = (demo / "run.headline").read_text(encoding="utf-8")
     assert re.search(r"\(100%\) done", log), log[-3000:]
-    assert {row["system"] for row in table(demo)} == {"ground_truth", "still", "diffdub", "diffused_heads"}
+    assert {row["system"] for row in table(demo)} == {"ground_truth", "still", *SYSTEMS}
     assert "build_report" not in log, "the report is no part of it"
 
 

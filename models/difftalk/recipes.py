@@ -20,7 +20,12 @@ class FirstStageRecipe(AdversarialRecipe):
 RECIPES = {
     "first_stage": {
         "published": FirstStageRecipe(
-            steps=500_000, batch_size=8, learning_rate=3.6e-5, betas=(0.5, 0.9), adversarial_from=50_000, validation=0.05
+            steps=500_000,
+            batch_size=8,
+            learning_rate=3.6e-5,
+            betas=(0.5, 0.9),
+            adversarial_from=50_000,
+            validation=0.05,
         ),
         "small": FirstStageRecipe(
             steps=20_000,

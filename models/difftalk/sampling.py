@@ -96,7 +96,9 @@ class DiffTalk:
             parts = [noise_for(seed, f"{name} {step}", int(index), image.shape[1:]) for index in indices]
             return torch.stack(parts).to(self.device).expand_as(image)
 
-        known = Known(image, torch.from_numpy(kept)[:, None].to(self.device), lambda position: noise(f"known {position}"))
+        known = Known(
+            image, torch.from_numpy(kept)[:, None].to(self.device), lambda position: noise(f"known {position}")
+        )
         with autocast(self.network, self.options["precision"]):
             base = reference.expand_as(masked)
             prepared = self.network.prepare(masked, base, self.network.context(windows, landmarks))

@@ -93,7 +93,9 @@ def test_pictures_come_from_seed_and_speech(weights, make_clip):
 
 def test_a_held_frame_under_held_speech_moves_with_fresh_noise_alone(weights, make_clip):
     clip, speech = make_clip("a", 1), np.zeros((40, 80))
-    fixed, fresh = (sampled(weights, clip, 20, speech=speech, noise=noise)[8:12].astype(int) for noise in ("fixed", "fresh"))
+    fixed, fresh = (
+        sampled(weights, clip, 20, speech=speech, noise=noise)[8:12].astype(int) for noise in ("fixed", "fresh")
+    )
     assert np.abs(fixed - fixed[:1]).max() <= 1
     assert np.abs(fresh - fresh[:1]).mean() > 1
 

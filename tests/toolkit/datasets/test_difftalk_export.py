@@ -136,7 +136,9 @@ def test_a_clip_is_exported_whole_or_not_at_all(tmp_path):
         raise OSError("disk is full")
 
     with pytest.raises(OSError, match="disk is full"):
-        write_clip(tmp_path / "a", broken(), points("bob"), speech_windows(features("bob"), range(9), 9), tmp_path / "a.wav")
+        write_clip(
+            tmp_path / "a", broken(), points("bob"), speech_windows(features("bob"), range(9), 9), tmp_path / "a.wav"
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
 
 
