@@ -16,7 +16,8 @@ from toolkit.files import read_json, write_json
 pytestmark = pytest.mark.slow
 
 SETTINGS = {"clips": "clips.tsv", "systems": ["still"], "metrics": {"networks": ["i3d"], "download": True}}
-SCORED = {"score_pairs": 2, "collect_scores": 1, "build_report": 1}  # a real clip and a held one
+TABLES = "results/metrics.csv"
+SCORED = {"score_pairs": 2, "collect_scores": 1}  # a real clip and a held one
 RECORD = "results/weights/perception/i3d.json"
 
 
@@ -34,7 +35,7 @@ def finished(demo, tmp_path_factory):
 
 
 def run(folder: Path) -> None:
-    output = snakemake(folder)
+    output = snakemake(folder, TABLES)
     assert output.returncode == 0, output.stderr[-4000:]
 
 
@@ -49,7 +50,7 @@ def server():
 
 def test_what_could_not_be_reached_is_not_asked_for_again_while_nobody_answers(finished):
     assert read_json(finished / RECORD)["unreached"].startswith("https://")
-    assert planned(finished) == {}
+    assert planned(finished, TABLES) == {}
 
 
 def test_the_summary_says_why_there_is_no_fvd(finished):
@@ -61,16 +62,16 @@ def test_the_summary_says_why_there_is_no_fvd(finished):
 def test_the_windows_of_fvd_redo_the_scores_alone(finished, tmp_path):
     changed = tmp_path / "changed.yaml"
     changed.write_text(yaml.safe_dump({"metrics": {"fvd_window": None}}))
-    assert planned(finished, "--configfile", str(changed)) == SCORED
+    assert planned(finished, TABLES, "--configfile", str(changed)) == SCORED
 
 
 def test_what_could_not_be_reached_is_asked_for_again_once_somebody_answers(finished, server):
     record = read_json(finished / RECORD)
     write_json(finished / RECORD, record | {"unreached": server})
-    assert planned(finished) == {"fetch_metric_weights": 1, **SCORED}
+    assert planned(finished, TABLES) == {"fetch_metric_weights": 1, **SCORED}
     run(finished)
     assert read_json(finished / RECORD) == record | {"retries": 1}  # in vain again: its true address is elsewhere
-    assert planned(finished) == {}
+    assert planned(finished, TABLES) == {}
 
 
 def test_once_the_weights_are_there_nothing_is_asked_for_any_more(finished):
@@ -84,4 +85,4 @@ def test_once_the_weights_are_there_nothing_is_asked_for_any_more(finished):
     assert (fvd.loc[("still", "self"), "mean"] > 0, fvd.loc[("still", "self"), "reason"]) == (True, "")
     assert "which these are" in fvd.loc[("ground_truth", "self"), "reason"]
     assert fvd.loc[("still", "self"), "frames"] % 16 == 0
-    assert planned(finished) == {}
+    assert planned(finished, TABLES) == {}

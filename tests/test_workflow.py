@@ -197,7 +197,7 @@ def test_a_killed_training_goes_on_from_its_checkpoint(demo_copy, tmp_path):
     folder, settings = demo_copy, tmp_path / "long.yaml"
     for name in ("models", "checkpoints", "latents"):
         shutil.rmtree(folder / "results" / name / "diffdub", ignore_errors=True)
-    training = {"renderer": {"steps": 400, "batch_size": 4}}
+    training = {"renderer": {"steps": 200, "batch_size": 4}}
     settings.write_text(yaml.safe_dump({"diffdub": {"training": training}}))
     target = "results/models/diffdub/renderer.safetensors"
     words = [target, "--configfile", str(settings)]

@@ -176,7 +176,7 @@ def speed(measured: Measured, network: nn.Module, way: Way, device: torch.device
         call = torch.compile(call, backend="eager" if tiny else "inductor")
     with arithmetic(way.precision, device):
         used = peak_gigabytes(lambda: call(*inputs), device)
-        took = milliseconds(lambda: call(*inputs), device, seconds=0.1 if tiny else 0.5)
+        took = milliseconds(lambda: call(*inputs), device, seconds=0.02 if tiny else 0.5)
     return used, took
 
 

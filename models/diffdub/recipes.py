@@ -36,7 +36,7 @@ RECIPES = {
         ),
         "debug": Recipe(
             steps=800,
-            batch_size=16,
+            batch_size=8,
             learning_rate=2e-3,
             decay=0.4,
             gradient_clip=1.0,

@@ -39,7 +39,7 @@ def fit(
     accelerator: str = "auto",
     strategy: str = "auto",
     workers: int = 0,
-    pause: float = 20.0,
+    pause: float = 5.0,
     seconds: float | None = None,
 ) -> dict[str, torch.Tensor]:
     """Train a task and return the weights of its network (CPU tensors, names without a prefix), averaged where it says so.
@@ -138,7 +138,7 @@ def _remeasure(task: Task, seed: int, device: torch.device, batches: int = 50) -
     torch.manual_seed(seed)
     module = task.module.to(device).train()
     with torch.no_grad():
-        for number in range(batches if norms else 0):
+        for number in range(min(batches, task.steps) if norms else 0):
             batch = task.data.batch(np.random.default_rng((seed, number)), task.batch_size)
             module({name: value.to(device) for name, value in batch.items()})
     for norm, momentum in norms.items():

@@ -35,7 +35,7 @@ TWICE = """
 import sys
 from benchmarks.gpu.__main__ import main
 _, clips, out = sys.argv
-main([clips, out + "/faces", "--tiny", "--parts", "d", "--seconds", "6"])
+main([clips, out + "/faces", "--tiny", "--parts", "d", "--seconds", "3"])
 main([clips, out + "/others", "--tiny", "--parts", "bcea", "--seconds", "60", "--cases", "diffdub/sequence"])
 """
 """A training takes the seconds that it gets, all other parts as long as they need."""
