@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.difftalk.windows import speech_windows
+from models.registry import get_system
 from toolkit.datasets.difftalk_export import check_speech, write_clip
 from toolkit.log import job_log, logger
 from toolkit.media.frames import read_frames
@@ -19,6 +19,7 @@ def export_difftalk_clip(
         points = arrays["points"]
     features = np.load(speech, mmap_mode="r", allow_pickle=False)
     check_speech(features, len(points), speech)
+    speech_windows = get_system("difftalk").part("windows").speech_windows
     windows = (speech_windows(features, [frame], len(points))[0] for frame in range(len(points)))
     write_clip(folder, read_frames(view), points, windows, audio)
     logger.info("%s: %d frames", folder, len(points))

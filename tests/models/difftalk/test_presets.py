@@ -14,7 +14,8 @@ def test_the_stages_fit_together(preset):
     with torch.device("meta"):
         stage, network = first.build(), second.build(speech_width=80)
         latents = stage.encode(torch.empty(2, 3, first.size, first.size))
-        assert latents.shape == (2, 3, first.size // 4, first.size // 4)
+        channels = first.network.get("latent_channels", 3)
+        assert latents.shape == (2, channels, first.size // 4, first.size // 4)
         context = network.context(torch.empty(2, 8, 16, 80), torch.empty(2, 39, 2))
         steps = torch.empty(2, dtype=torch.int64)
         assert network(latents, steps, latents, latents, context).shape == latents.shape
