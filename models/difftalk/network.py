@@ -16,7 +16,9 @@ class DiffTalkNetwork(nn.Module):
     The defaults are the published network, whose first stage stands by itself (`models/difftalk/first_stage.py`).
     `width` to `groups` and `dropout`, `recompute` are the UNet's; `latent_channels` those of one latent. Speech is
     `neighbours` windows of rows of `speech_width` features, of which the `rows` in the middle are used, in a vector of
-    `features` numbers; so are the landmarks. `attention_channels` and `normalised` belong to their encoders.
+    `features` numbers; so are the landmarks. `attention_channels` belongs to their encoders. Where they are `normalised`,
+    landmarks go in and the speech's vector comes out with about unit variance: a fresh encoder's vectors hardly differ,
+    which the UNet does not notice for hundreds of steps.
     """
 
     def __init__(
@@ -56,10 +58,13 @@ class DiffTalkNetwork(nn.Module):
         self.audio = WindowEncoder(width=speech_width, rows=rows, outputs=features)
         self.audio_attention = NeighbourAttention(neighbours=neighbours, channels=attention_channels)
         self.landmarks = LandmarkEncoder(points=points, outputs=features, normalised=normalised)
+        # The epsilon is below the variance that there is at first.
+        self.speech_norm = nn.BatchNorm1d(features, eps=1e-8, affine=False) if normalised else nn.Identity()
 
     def speech(self, windows: Tensor) -> Tensor:
         """Speech of frames: windows (n, neighbours, 16, speech_width) -> (n, features)."""
-        return self.audio_attention(self.audio(windows.flatten(0, 1)).unflatten(0, windows.shape[:2]))
+        vectors = self.audio(windows.flatten(0, 1)).unflatten(0, windows.shape[:2])
+        return self.speech_norm(self.audio_attention(vectors))
 
     def context(self, windows: Tensor, landmarks: Tensor) -> Tensor:
         """The one context token of frames (n, 1, 2 features): windows (n, neighbours, 16, speech_width), landmarks (n, points,

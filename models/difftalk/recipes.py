@@ -42,12 +42,12 @@ RECIPES = {
         ),
         # Too short for a discriminator to say anything.
         "debug": FirstStageRecipe(
-            steps=250,
+            steps=200,
             batch_size=12,
             learning_rate=4e-3,
             warmup=20,
             decay=0.5,
-            adversarial_from=250,
+            adversarial_from=200,
             ema_decay=0.99,
             ema_warmup=True,
         ),
@@ -76,7 +76,7 @@ RECIPES = {
             validation=0.05,
         ),
         "debug": Recipe(
-            steps=500,
+            steps=280,
             batch_size=16,
             learning_rate=2e-3,
             warmup=20,

@@ -31,7 +31,8 @@ def test_from_videos_to_the_published_layout_and_back(tmp_path):
         write_npy(tmp_path / f"rows/{name}.npy", logits(40))
         rows.append((name, f"{name}.mp4", name, split, ""))
     speech = {"deepspeech": {"kind": "files", "folder": "rows", "rate": 50}}
-    configure(tmp_path, {"clips": "clips.tsv", "systems": ["still"], "speech": speech}, rows)
+    system = {"systems": ["difftalk"], "difftalk": {"speech": "deepspeech"}}
+    configure(tmp_path, {"clips": "clips.tsv", **system, "speech": speech}, rows)
 
     output = snakemake(tmp_path, TARGET)
     assert output.returncode == 0, output.stderr
