@@ -8,6 +8,7 @@ import numpy as np
 from benchmarks.gpu.prepare import system_options
 from benchmarks.gpu.prepared import PARTS, clip_of, write_list
 from benchmarks.gpu.sheet import Repainted, write_sheet
+from benchmarks.gpu.systems import SYSTEMS
 from benchmarks.gpu.table import Table
 from tests.small_clips import small_clip
 from toolkit.media.frames import read_frames
@@ -23,7 +24,7 @@ def small_prepared(folder: Path) -> Path:
         clip = small_clip(folder, name, 20)
         write_stack(clip_of(folder, name)["view"], read_frames(clip["view"]))
         clip["view"].unlink()
-    write_list(folder, clips, {system: system_options(system) for system in ("diffdub", "diffused_heads")})
+    write_list(folder, clips, {system: system_options(system) for system in SYSTEMS})
     return folder
 
 

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from benchmarks.gpu.prepared import SIZE, clip_of, write_list
+from benchmarks.gpu.systems import SYSTEMS
 from models.registry import get_system
 from toolkit.errors import InputError
 from toolkit.faces.crop import crop_frame, face_square, to_crop
@@ -56,7 +57,7 @@ def prepare(data: Path, folder: Path, tiny: bool = False) -> None:
             _clip(_rendered(name, Path(work)), folder, name, frames)
     *others, last = (video.stem for video in speakers)
     clips = {"speakers": others, "speaker held out": [last], "talkers": train, "talkers held out": test}
-    write_list(folder, clips, {system: system_options(system) for system in ("diffdub", "diffused_heads")})
+    write_list(folder, clips, {system: system_options(system) for system in SYSTEMS})
     check_size(folder)
 
 

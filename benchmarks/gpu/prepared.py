@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.gpu.systems import Shapes
 from models.system import Clip
 from toolkit.files import read_json, write_json
 
@@ -53,21 +54,25 @@ def speech_of(clip: Clip) -> np.ndarray:
     return np.load(clip["speech"], allow_pickle=False)
 
 
-def published_clip(clip: Clip, folder: Path, name: str, frames: int, speech: tuple[int, ...], latent: int) -> Clip:
-    """A clip of `frames` frames as the published networks take it: landmarks of a real one round and round, and random
-    numbers for speech (rows a frame, ...) and lip latents, which speed does not depend on. Its view is the real one's."""
+def published_clip(clip: Clip, folder: Path, name: str, frames: int, shapes: Shapes) -> Clip:
+    """A clip of `frames` frames with files of these shapes: landmarks of a real one round and round, and random numbers for
+    speech and latents, which speed does not depend on. Its view is the real one's."""
     from safetensors.numpy import save_file
 
-    from models.diffdub.data import LATENTS
     from toolkit.files import write_npy, write_npz
 
     random = np.random.default_rng(0)
-    rows, *shape = speech
+    rows, *shape = shapes.speech
     files = {"view": clip["view"], "transform": folder / f"{name}.npz", "speech": folder / f"{name}.npy"}
-    files["latents"] = folder / f"{name}.safetensors"
     around = np.arange(frames) % len(clip.points)
     ok = np.ones(frames, bool)
     write_npz(files["transform"], points=clip.points[around], size=np.array(clip.size), ok=ok)
     write_npy(files["speech"], random.standard_normal((rows * frames, *shape), np.float32))
-    save_file({LATENTS: random.standard_normal((frames, latent), np.float32)}, files["latents"])
+    if shapes.latents:
+        files["latents"] = folder / f"{name}.safetensors"
+        latents = {
+            kind: random.standard_normal((frames, *shape), np.float32).astype(shapes.kind)
+            for kind, shape in shapes.latents.items()
+        }
+        save_file(latents, files["latents"])
     return Clip(name, files)

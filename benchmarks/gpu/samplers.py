@@ -1,21 +1,25 @@
 """Part c: whole samplers with their data, at published size with random weights: frames a second by what runs side by side.
 
-Diffused Heads' frames follow each other and its clips do not, so clips are its batch. A frame has 100 steps; `TIMED` of
-them are timed and the rate is a tenth of theirs, with what a frame costs besides counted ten times.
+Frames of DiffDub and DiffTalk go side by side. Diffused Heads' frames follow each other and its clips do not, so clips are its
+batch. A frame has 100 steps; `TIMED` of them are timed and the rate is a tenth of theirs, with what a frame costs besides
+counted ten times.
 """
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from torch import nn
 
 from benchmarks.gpu.clock import synchronise
 from benchmarks.gpu.prepared import Prepared, published_clip, speech_of
-from benchmarks.gpu.systems import GOALS
+from benchmarks.gpu.systems import GOALS, PUBLISHED, TINY, Shapes
 from benchmarks.gpu.table import Table
 from models.diffdub.sampling import DiffDub
+from models.difftalk.sampling import DiffTalk
 from models.diffused_heads.sampling import DiffusedHeads
 from models.registry import get_system
 from models.system import Clip, Request, Sampler
@@ -23,89 +27,120 @@ from models.system import Clip, Request, Sampler
 TIMED = 10
 STEPS = 100
 DIFFDUB_STEPS = (20, 10, 4)
-SPEECH = {"diffdub": (2, 25, 1024), "diffused_heads": (1, 256)}
-"""Rows a frame, and the shape of each, of the features that the published networks take."""
-TINY_SPEECH = {"diffdub": (2, 1, 80), "diffused_heads": (1, 80)}
-LATENT = 512
+DIFFTALK_STEPS = (200, 50, 20)
 SECONDS = 5
 """That must be left of the part for a sampler to begin."""
 
 
+@dataclass(frozen=True)
+class Run:
+    """A system's samplers, and what they are run on."""
+
+    table: Table
+    system: str
+    options: dict
+    clip: Clip
+    shapes: Shapes
+    device: torch.device
+    tiny: bool
+    batches: tuple[int, ...]
+
+    @property
+    def preset(self) -> str:
+        return "debug" if self.tiny else "published"
+
+    def request(self, frames: int, name: str = "clip") -> Request:
+        """The clip's first frames, with as much speech."""
+        return Request(Clip(name, self.clip.files), speech_of(self.clip)[: self.shapes.speech[0] * frames], frames)
+
+    def sampling(self, steps: int, **others: object) -> dict:
+        """The system's sampling options, in the benchmark's precision."""
+        return self.options | {"steps": steps, "precision": "bfloat16"} | others
+
+
 def samplers(table: Table, prepared: Prepared, device: torch.device, tiny: bool, batches: tuple[int, ...]) -> None:
-    """Both systems, each with half of the part's time."""
-    end = table.deadline
-    with TemporaryDirectory() as folder:
-        table.begin(table.left / 2)
-        _diffdub(table, prepared, device, tiny, batches, Path(folder))
-        table.deadline = end
-        _diffused_heads(table, prepared, device, tiny, batches, Path(folder))
+    """Every system, each with its share of the part's time."""
+    systems = {"diffdub": _diffdub, "diffused_heads": _diffused_heads, "difftalk": _difftalk}
+    for number, (system, sampled) in enumerate(systems.items()):
+        shapes = (TINY if tiny else PUBLISHED)[system]
+        with TemporaryDirectory() as folder, table.share(len(systems) - number):
+            clip = published_clip(prepared.clips("speakers")[0], Path(folder), system, max(batches), shapes)
+            sampled(Run(table, system, prepared.options(system), clip, shapes, device, tiny, batches))
 
 
-def _diffdub(
-    table: Table, prepared: Prepared, device: torch.device, tiny: bool, batches: tuple[int, ...], folder: Path
-) -> None:
-    preset, speech = "debug" if tiny else "published", (TINY_SPEECH if tiny else SPEECH)["diffdub"]
-    latent = _presets("diffdub")["renderer"][preset].network.get("latent", LATENT)
-    with device:
-        renderer = _presets("diffdub")["renderer"][preset].build()
-        sequence = _presets("diffdub")["sequence"][preset].build(*speech[1:], latent)
-    networks = [network.to(device).eval().requires_grad_(False) for network in (renderer, sequence)]
-    clip = published_clip(prepared.clips("speakers")[0], folder, "diffdub", batches[-1], speech, latent)
+def _diffdub(run: Run) -> None:
+    presets = _presets("diffdub")
+    with run.device:
+        renderer = presets["renderer"][run.preset].build()
+        sequence = presets["sequence"][run.preset].build(*run.shapes.speech[1:], *run.shapes.latents["lips"])
+    networks = _ready(run.device, renderer, sequence)
 
     def sampler(steps: int, batch: int) -> DiffDub:
-        options = {"steps": steps, "batch_size": batch, "precision": "bfloat16"}
-        return DiffDub(*networks, preset, prepared.options("diffdub") | options)
+        return DiffDub(*networks, run.preset, run.sampling(steps, batch_size=batch))
 
-    for batch in batches[::-1][1:]:
-        for steps in DIFFDUB_STEPS:
-            name, goal = f"batch {batch}, {steps} steps, bfloat16", GOALS["diffdub"] if steps == 20 else ""
-            requests = [Request(clip, speech_of(clip), batch)]
-            seconds = _timed(table, f"c: diffdub {name}", sampler(2, batch), sampler(steps, batch), requests, device)
+    _side_by_side(run, sampler, DIFFDUB_STEPS)
+
+
+def _difftalk(run: Run) -> None:
+    presets = _presets("difftalk")
+    with run.device:
+        first_stage = presets["first_stage"][run.preset].build()
+        network = presets["unet"][run.preset].build(run.shapes.speech[-1])
+    networks = _ready(run.device, first_stage, network)
+
+    def sampler(steps: int, batch: int) -> DiffTalk:
+        return DiffTalk(*networks, run.preset, run.sampling(steps, batch_size=batch))
+
+    _side_by_side(run, sampler, DIFFTALK_STEPS)
+
+
+def _side_by_side(run: Run, sampler: Callable[[int, int], Sampler], steps: tuple[int, ...]) -> None:
+    """One batch of frames at each size but the largest, by steps, at tiny sizes the fewest; the first have the goal."""
+    for batch in run.batches[::-1][1:]:
+        for count in steps[-1:] if run.tiny else steps:
+            name, goal = f"batch {batch}, {count} steps, bfloat16", GOALS[run.system] if count == steps[0] else ""
+            seconds = _timed(run, name, sampler(2, batch), sampler(count, batch), [run.request(batch)])
             if seconds:
-                table.add("c", "diffdub", "whole sampler", name, batch / seconds, "frames a second", goal)
+                run.table.add("c", run.system, "whole sampler", name, batch / seconds, "frames a second", goal)
 
 
-def _diffused_heads(
-    table: Table, prepared: Prepared, device: torch.device, tiny: bool, batches: tuple[int, ...], folder: Path
-) -> None:
-    preset, speech = "debug" if tiny else "published", (TINY_SPEECH if tiny else SPEECH)["diffused_heads"]
-    with device:
-        network = _presets("diffused_heads")["unet"][preset].build(speech[-1])
-    network = network.to(device).eval().requires_grad_(False)
-    clip = published_clip(prepared.clips("speakers")[0], folder, "diffused_heads", 25, speech, LATENT)
+def _diffused_heads(run: Run) -> None:
+    with run.device:
+        network = _presets("diffused_heads")["unet"][run.preset].build(run.shapes.speech[-1])
+    [network] = _ready(run.device, network)
 
     def sampler(steps: int) -> DiffusedHeads:
-        options = {"steps": steps, "precision": "bfloat16"}
-        return DiffusedHeads(network, preset, prepared.options("diffused_heads") | options)
+        return DiffusedHeads(network, run.preset, run.sampling(steps))
 
-    for clips in batches:
-        requests = [
-            Request(Clip(f"clip {number}", clip.files), speech_of(clip)[: speech[0]], 1) for number in range(clips)
-        ]
+    for clips in run.batches:
+        requests = [run.request(1, f"clip {number}") for number in range(clips)]
         name = f"{clips} clips side by side, bfloat16"
-        seconds = _timed(table, f"c: diffused_heads {name}", sampler(2), sampler(TIMED), requests, device)
+        seconds = _timed(run, name, sampler(2), sampler(TIMED), requests)
         if seconds:
-            rate, unit = clips / seconds * TIMED / STEPS, "frames a second"
-            table.add("c", "diffused_heads", "whole sampler, 100 steps", name, rate, unit, GOALS["diffused_heads"])
+            rate, unit, goal = clips / seconds * TIMED / STEPS, "frames a second", GOALS[run.system]
+            run.table.add("c", run.system, "whole sampler, 100 steps", name, rate, unit, goal)
+
+
+def _ready(device: torch.device, *networks: nn.Module) -> list[nn.Module]:
+    return [network.to(device).eval().requires_grad_(False) for network in networks]
 
 
 def _presets(system: str) -> Mapping:
     return get_system(system).part("presets").PRESETS
 
 
-def _timed(
-    table: Table, subject: str, first: Sampler, sampler: Sampler, requests: list[Request], device: torch.device
-) -> float | None:
+def _timed(run: Run, name: str, first: Sampler, sampler: Sampler, requests: list[Request]) -> float | None:
     """Seconds of sampling all requests; `first` is what is run once before. None, and a note, where that cannot be."""
-    if not table.has_time(SECONDS if device.type == "cuda" else 1):
-        table.note(f"{subject}: no time left")
+    subject = f"c: {run.system} {name}"
+    if not run.table.has_time(1 if run.tiny else SECONDS):
+        run.table.note(f"{subject}: no time left")
         return None
     try:
-        _seconds(lambda: list(first.sample(requests, 0)), device)
-        return _seconds(lambda: list(sampler.sample(requests, 0)), device)
+        _seconds(lambda: list(first.sample(requests, 0)), run.device)
+        return _seconds(lambda: list(sampler.sample(requests, 0)), run.device)
     except torch.cuda.OutOfMemoryError:
         torch.cuda.empty_cache()
-        table.note(f"{subject}: out of memory")
+        run.table.note(f"{subject}: out of memory")
         return None
 
 

@@ -52,7 +52,7 @@ def sampling(table: Table, device: torch.device, tiny: bool, batches: tuple[int,
     with torch.no_grad():
         for measured in NETWORKS:
             times[measured] = _network(table, measured, device, tiny, batches)
-        for measured in NETWORKS:
+        for measured in sorted(NETWORKS, key=lambda measured: not measured.main):  # compiling takes minutes
             _compiled(table, measured, device, tiny, Way(batches[-2], "bfloat16", compiled=True), times[measured])
     for system in dict.fromkeys(measured.system for measured in NETWORKS):
         _flow(table, system, {measured: found for measured, found in times.items() if measured.system == system})

@@ -45,6 +45,14 @@ class Table:
         """Whether something that takes `seconds` still fits into the part."""
         return self.left > seconds
 
+    @contextmanager
+    def share(self, of: int) -> Iterator[None]:
+        """Within the block, as the first of `of` equals that are still to come, the part has its share of what is left."""
+        end = self.deadline
+        self.begin(self.left / of)
+        yield
+        self.deadline = end
+
     def add(
         self,
         part: str,

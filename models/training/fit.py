@@ -63,7 +63,7 @@ def fit(
             devices=devices,
             accelerator=accelerator,
             precision=task.precision,
-            **_optimisation(task, devices, strategy),
+            **optimisation(task, devices, strategy),
             callbacks=[*_callbacks(task, last, seed, pause, seconds), *bar],
             plugins=[AtomicCheckpoints()],
             logger=_loggers(folder),
@@ -93,8 +93,8 @@ def _result(folder: Path) -> Path:
     return best if best.exists() and _read(best)["steps"] <= _read(last)["steps"] else last
 
 
-def _optimisation(task: Task, devices: int, strategy: str) -> dict:
-    """Who clips, accumulates and waits for gradients: Lightning, or an adversarial stage itself."""
+def optimisation(task: Task, devices: int = 1, strategy: str = "auto") -> dict:
+    """Who clips, accumulates and waits for gradients, as Lightning's trainer is given it: it, or an adversarial stage itself."""
     if not isinstance(task.module, AdversarialTraining):
         clip, accumulate = task.gradient_clip, task.accumulate
         return {"gradient_clip_val": clip, "accumulate_grad_batches": accumulate, "strategy": strategy}

@@ -150,8 +150,8 @@ def training_loss(case: dict, call: str, inputs: Tensors) -> Tensors:
     noise, t = inputs["noise"], inputs["t"]
     noisy = schedule.noisy(held.latents(inputs["image"]), noise, t)
     errors = (ours(noisy, t, *held.conditions(inputs)) - noise).square().mean(dim=(1, 2, 3))
-    simple = errors.mean()[None]
-    return {"simple": simple, "total": simple, "vlb": (likelihood_weights(schedule)[t] * errors).mean()[None]}
+    simple, weights = errors.mean()[None], likelihood_weights(schedule).to(t.device)[t]
+    return {"simple": simple, "total": simple, "vlb": (weights * errors).mean()[None]}
 
 
 def sample(case: dict, call: str, inputs: Tensors) -> Tensors:
