@@ -1,7 +1,7 @@
 """Every command of the README and docs/*.md, run as it is written in a fresh clone that is prepared as they say.
 
 Snakemake and make only plan (the README's first command is what makes the fixture `demo`; tests/cluster has the second one);
-`pip install` only says what it would install; two benchmarks run at small sizes; all else runs in full. A command of
+`pip install` only says what it would install; benchmarks run at small sizes; all else runs in full. A command of
 another kind fails here until somebody says below how it is run.
 """
 
@@ -98,6 +98,11 @@ def lay_hdtf(folder: Path, results: Path) -> None:
     shutil.copy(results / f"demo/{CLIP}.mp4", videos / "Radio1.mp4")
 
 
+def lay_results(folder: Path, results: Path) -> None:
+    """The workflow's results, with trained networks."""
+    (folder / "results").symlink_to(results, target_is_directory=True)
+
+
 def lay_out(folder: Path, results: Path) -> None:
     """What comes back from it."""
     small_out(folder / "OUT", np.stack(list(islice(read_frames(results / f"crops/{CLIP}.mp4"), 25))))
@@ -109,6 +114,9 @@ IN_FULL = {
     "python -m toolkit.datasets.diffused_heads": None,
     "python -m toolkit.datasets.difftalk": lay_difftalk,
     "python -m toolkit.datasets.hdtf": lay_hdtf,
+    "python -m benchmarks.fewer_steps": lay_results,
+    "python -m benchmarks.flicker": lay_results,
+    "python -m benchmarks.flow_difftalk": None,
     "python -m benchmarks.planning": None,
     "python -m benchmarks.published_outputs": lay_published_outputs,
     "python benchmarks/landmarks.py": lay_wild_clips,
@@ -122,6 +130,9 @@ AT_SMALL_SIZE = {
     "python -m benchmarks.gpu": ("--tiny", "--seconds", "0", "--cases", "diffdub/sequence"),
     "python -m benchmarks.gpu prepare": ("--tiny",),
     "python benchmarks/landmarks.py": ("--budget", "1"),
+    "python -m benchmarks.fewer_steps": ("--frames", "2"),
+    "python -m benchmarks.flicker": ("--frames", "2"),
+    "python -m benchmarks.flow_difftalk": ("--preset", "debug", "--frames", "1"),
     "python -m benchmarks.planning": ("--pairs", "8", "--turns", "1"),
 }
 NEEDS_A_RUN = "snakemake --report"

@@ -21,6 +21,7 @@ from models.pictures import to_pixels, to_tensor
 from models.precision import autocast
 from models.speech.rows import check_shape, rows_per_frame
 from models.system import Clip, Picture, Request
+from models.winograd import with_winograd
 from toolkit import devices
 from toolkit.media.frames import FrameReader
 
@@ -123,12 +124,17 @@ class DiffTalk:
 
 
 def load(weights: dict[str, Path], preset: str, options: dict, device: str | torch.device | None = None) -> DiffTalk:
-    """The sampler of a preset with weights of both stages, on `device` or on the device there is."""
-    device = device or devices.device()
+    """The sampler of a preset with weights of both stages, on `device` or on the device there is.
+
+    On a CPU in float32 its convolutions take fewer multiplications (`with_winograd`), for the same sums but for rounding.
+    """
+    device = torch.device(device or devices.device())
     tensors = read_weights(weights["unet"])
     first = tensors.get("audio.encoder_conv.0.weight")
     # Of tensors without that one, whatever network is built takes none.
     network = PRESETS["unet"][preset].build(first.shape[1] if first is not None and first.ndim > 1 else 1)
     load_weights(network, tensors, weights["unet"])
-    first_stage = load_first_stage(weights["first_stage"], preset, device)
-    return DiffTalk(first_stage, network.to(device).eval().requires_grad_(False), preset, options)
+    network.to(device).eval().requires_grad_(False)
+    if device.type == "cpu" and options["precision"] == "float32":
+        with_winograd(network)
+    return DiffTalk(load_first_stage(weights["first_stage"], preset, device), network, preset, options)

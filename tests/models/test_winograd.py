@@ -14,7 +14,7 @@ SIZES = [(1, 2, 2), (3, 4, 6), (40, 4, 4), (2, 32, 32), (3, 46, 48), (1, 2, 900)
 @pytest.fixture(params=[True, False], ids=["bias", "no_bias"])
 def direct(request) -> nn.Conv2d:
     torch.manual_seed(0)
-    return nn.Conv2d(64, 72, 3, padding=1, bias=request.param).requires_grad_(False)
+    return nn.Conv2d(96, 104, 3, padding=1, bias=request.param).requires_grad_(False)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -22,7 +22,7 @@ def direct(request) -> nn.Conv2d:
 @torch.no_grad()
 def test_equal_at_any_even_size(direct, size, layout):
     count, height, width = size
-    x = torch.randn(count, 64, height, width).to(memory_format=layout)
+    x = torch.randn(count, 96, height, width).to(memory_format=layout)
     quick = Winograd(direct)
     wanted = direct(x)
     ours = quick(x)
@@ -35,14 +35,14 @@ def test_equal_at_any_even_size(direct, size, layout):
 @torch.no_grad()
 def test_direct_where_it_does_not_fit(direct, size):
     quick = Winograd(direct)
-    x = torch.randn(2, 64, *size)
+    x = torch.randn(2, 96, *size)
     assert torch.equal(quick(x), direct(x))
     assert quick.kernel is None
 
 
 def test_direct_for_other_arithmetic_and_for_gradients(direct):
     quick = Winograd(direct)
-    x = torch.randn(2, 64, 4, 4)
+    x = torch.randn(2, 96, 4, 4)
     with torch.no_grad():
         assert quick(x).dtype == torch.float32
         with torch.autocast("cpu", torch.bfloat16):
@@ -57,14 +57,15 @@ def test_direct_for_other_arithmetic_and_for_gradients(direct):
 @torch.no_grad()
 def test_a_network_answers_the_same():
     torch.manual_seed(0)
-    suitable = nn.Conv2d(64, 64, 3, padding=1)
+    suitable = nn.Conv2d(96, 96, 3, padding=1)
     others = [
-        nn.Conv2d(3, 64, 3, padding=1),
-        nn.Conv2d(64, 64, 3, padding=1, stride=2),
-        nn.Conv2d(64, 64, 3, padding=1, groups=2),
-        nn.Conv2d(64, 64, 3, padding=1, dilation=1, padding_mode="reflect"),
-        nn.Conv2d(64, 64, 1),
-        nn.Conv2d(64, 64, 3),
+        nn.Conv2d(3, 96, 3, padding=1),
+        nn.Conv2d(96, 96, 3, padding=1, stride=2),
+        nn.Conv2d(96, 96, 3, padding=1, groups=2),
+        nn.Conv2d(96, 96, 3, padding=1, dilation=1, padding_mode="reflect"),
+        nn.Conv2d(96, 96, 1),
+        nn.Conv2d(96, 95, 3, padding=1),
+        nn.Conv2d(95, 96, 3),
     ]
     network = nn.Sequential(others[0], nn.Sequential(suitable, nn.SiLU()), *others[1:])
     x = torch.randn(2, 3, 16, 16)

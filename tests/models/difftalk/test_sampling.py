@@ -1,5 +1,6 @@
 """DiffTalk's sampler: exact length, the same pictures whatever the batches, its options, and what it refuses."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from models.checkpoints import write_weights
 from models.difftalk.encoding import load_first_stage
 from models.difftalk.masks import resized
 from models.difftalk.network import DiffTalkNetwork
+from models.difftalk.points import condition
 from models.difftalk.presets import PRESETS
 from models.difftalk.sampling import DiffTalk, load
 from models.pictures import to_pixels, to_tensor
+from models.winograd import Winograd
 from tests.small_clips import pictures
 from toolkit.errors import InputError
 from toolkit.media.frames import read_frames
@@ -32,12 +35,16 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Those of `debug`."""
+    return random_weights(tmp_path_factory.mktemp("weights"), "debug")
+
+
+def random_weights(folder: Path, preset: str) -> dict[str, Path]:
     """Weights of both stages that have learnt nothing, but answer every input differently."""
-    folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
     networks = {
-        "first_stage": PRESETS["first_stage"]["debug"].build(),
-        "unet": PRESETS["unet"]["debug"].build(80),
+        "first_stage": PRESETS["first_stage"][preset].build(),
+        "unet": PRESETS["unet"][preset].build(80),
     }
     networks["first_stage"].quantize.embedding.weight.data *= 1000
     for number, (stage, network) in enumerate(networks.items()):
@@ -159,6 +166,38 @@ def test_the_reference_is_the_users_frame_or_the_first_with_a_face(weights, make
 def test_every_solver_gives_a_picture(weights, make_clip, sampler):
     made = sampled(weights, make_clip("a", 3), 3, sampler=sampler, steps=4)
     assert made.std() > 1
+
+
+def test_on_a_cpu_the_convolutions_are_quick_and_latents_equal(tmp_path, make_clip, monkeypatch):
+    """At the size of `small`, whose channels suffice; `debug` stays as it is, and so does bfloat16."""
+    chosen = PRESETS["unet"]["small"]
+    network = {**chosen.network, "width": 96, "multipliers": (1, 2), "attention": (1,), "blocks": 1}
+    monkeypatch.setitem(PRESETS["unet"], "small", replace(chosen, network=network))
+    paths = random_weights(tmp_path, "small")
+    clip = make_clip("a", 2)
+    latents = {}
+    for precision in ("float32", "bfloat16"):
+        sampler = load(paths, "small", OPTIONS | {"steps": 1, "precision": precision}, "cpu")
+        quick = [layer for layer in sampler.network.modules() if isinstance(layer, Winograd)]
+        assert bool(quick) == (precision == "float32")
+        sampler.options["precision"] = "float32"
+        with torch.inference_mode():
+            frames = list(zip(read_frames(clip["view"]), clip.points, strict=True))
+            landmarks = torch.from_numpy(condition(clip.points, clip.size))
+            windows = torch.randn(2, 8, 16, 80, generator=torch.Generator().manual_seed(0))
+            reference, _ = sampler.latents(frames[:1], clip.size)
+            latents[precision] = sampler.paint(
+                frames, clip.size, reference, landmarks, windows, np.arange(2), "a", seed=0
+            )
+        assert all(layer.kernel is not None for layer in quick)
+    quick, direct = latents.values()
+    assert not torch.equal(quick, direct)
+    assert (quick - direct).norm() / direct.norm() < 1e-5
+
+
+def test_debug_has_no_quick_convolutions(weights):
+    sampler = load(weights, "debug", OPTIONS, "cpu")
+    assert not any(isinstance(layer, Winograd) for layer in sampler.network.modules())
 
 
 def test_weights_of_another_network_are_named_by_their_file(weights, tmp_path):
