@@ -74,15 +74,18 @@ class FirstStageTraining(AdversarialTraining):
 
     @torch.no_grad()
     def _revive(self, latents: Tensor, indices: Tensor) -> None:
-        """Note which codes were used and, every few steps of the first half, put the others where latents (n, c, h, w) are."""
+        """Note which codes were used and, every few steps of the first half, put the others where latents (n, c, h, w) are:
+        the same ones in every process."""
         self.used[indices.unique()] = True
         step = self.batch_number // self.recipe.accumulate
-        if step % self.recipe.revived_every == 0 and step < self.recipe.steps // 2:
-            unused = (~self.used).nonzero()[:, 0]
-            vectors = latents.float().movedim(1, -1).flatten(0, -2)
-            chosen = torch.randint(len(vectors), (len(unused),), device=vectors.device)
-            self.network.quantize.embedding.weight[unused] = vectors[chosen]
-            self.used.zero_()
+        if step % self.recipe.revived_every or step >= self.recipe.steps // 2:
+            return
+        used = self.all_gather(self.used.int()).reshape(-1, len(self.used)).any(dim=0)
+        codes = self.network.quantize.embedding.weight
+        vectors = latents.float().movedim(1, -1).flatten(0, -2)
+        chosen = vectors[torch.randint(len(vectors), (len(codes),), device=vectors.device)]
+        codes.copy_(self.trainer.strategy.broadcast(torch.where(used[:, None], codes, chosen)))
+        self.used.zero_()
 
 
 class LatentTraining(StageTraining):
