@@ -19,7 +19,7 @@ from models.difftalk.windows import speech_windows
 from models.diffusion import Denoiser, Known, noise_for, sample
 from models.pictures import to_pixels, to_tensor
 from models.precision import autocast
-from models.speech.rows import check_shape, rows_per_frame
+from models.speech.rows import check_shape
 from models.system import Clip, Picture, Request
 from models.winograd import with_winograd
 from toolkit import devices
@@ -42,9 +42,8 @@ class DiffTalk:
 
     def prepare(self, request: Request) -> None:
         """Refuse features of another encoder than the network was trained on."""
-        width = self.network.audio.encoder_conv[0].in_channels
-        check_shape(request.speech, (request.speech.shape[-1],), (width,))
-        rows_per_frame(request.speech, request.length)
+        given = speech_windows(request.speech, [0], request.length).shape[-1]
+        check_shape(request.speech, (given,), (self.network.audio.encoder_conv[0].in_channels,))
 
     def sample(self, requests: Sequence[Request], seed: int) -> Iterator[tuple[int, Picture]]:
         """Yield (number of the request, picture (size, size, 3)), one request after the other."""

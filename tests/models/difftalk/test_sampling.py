@@ -82,6 +82,11 @@ def test_features_of_another_encoder_are_refused(weights, make_clip):
         sampled(weights, make_clip("a", 9), 10, speech=np.zeros((20, 39)))
 
 
+@pytest.mark.parametrize("shape", [(20, 2, 40), (10, 80), (10, 16, 80), (10, 8, 16, 80)])
+def test_layers_of_an_encoder_and_ready_windows_are_taken(weights, make_clip, shape):
+    assert len(sampled(weights, make_clip("a", 9), 10, speech=np.zeros(shape))) == 10
+
+
 @pytest.mark.parametrize("noise", ["fresh", "fixed"])
 def test_pictures_do_not_depend_on_the_batch_size(weights, make_clip, noise):
     clip = make_clip("a", 9)
