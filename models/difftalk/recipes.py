@@ -47,7 +47,7 @@ RECIPES = {
             learning_rate=4e-3,
             warmup=20,
             decay=0.5,
-            adversarial_from=200,
+            adversarial_from=10**9,
             ema_decay=0.99,
             ema_warmup=True,
         ),
