@@ -31,11 +31,15 @@ def test_figures_carry_their_system_data_and_note(tmp_path):
     ]
 
 
+# Nobody wrote a paper on the held frame; DiffTalk's tables could not be read (its specification, section 17).
+WITHOUT_FIGURES = {"still", "difftalk"}
+
+
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_every_systems_paper_is_about_metrics_that_there_are(name):
     path = get_system(name).folder / "paper.yaml"
-    if not get_system(name).stages:
-        assert not path.exists()  # nobody wrote a paper on it
+    if name in WITHOUT_FIGURES:
+        assert not path.exists()
         return
     figures = read_figures([path])
     assert {figure.system for figure in figures} == {name, "ground_truth"}

@@ -3,6 +3,7 @@ import pytest
 
 from models.diffdub import window
 from toolkit.errors import InputError
+from toolkit.faces.masks import lower_face_mask
 
 
 def face(size=256, shift=(0.0, 0.0), scale=1.0):
@@ -156,7 +157,7 @@ def test_lower_face_hides_all_that_moves_with_the_mouth():
 
 def test_lower_face_is_painted_where_it_is_not_kept_and_has_room_for_the_jaw():
     points = face()
-    mask = window.feather_lower_face(points, 256)
+    mask = lower_face_mask(points, 256)
     assert not mask[window.keep_above_nose(points, 256) == 1].any()
     column, chin = points[8].astype(int)
     assert mask[chin + int(0.05 * 256), column] == 1
@@ -168,5 +169,5 @@ def test_lower_face_is_painted_where_it_is_not_kept_and_has_room_for_the_jaw():
 def test_lower_face_beyond_the_picture():
     points = face(shift=(0, 300))
     assert window.keep_above_nose(points, 256).all()
-    assert not window.feather_lower_face(points, 256).any()
+    assert not lower_face_mask(points, 256).any()
     assert not window.keep_above_nose(face(shift=(0, -400)), 256).any()

@@ -280,7 +280,7 @@ def test_batch_norms_of_discriminators_are_left_alone():
     module = Judged(network, {"patches": PatchDiscriminator(width=4)}, AdversarialRecipe(steps=1, batch_size=4))
     norms = [layer for layer in module.discriminators.modules() if isinstance(layer, nn.BatchNorm2d)]
     counts = [int(norm.num_batches_tracked.fill_(7)) for norm in norms]
-    job = task(steps=1)
+    job = task(steps=9)
     _remeasure(type(job)(**{**vars(job), "module": module, "data": Pictures()}), 0, torch.device("cpu"), batches=5)
     assert [norm.momentum for norm in norms] == [0.1] * 3
     assert [int(norm.num_batches_tracked) for norm in norms] == [count + 5 for count in counts]  # not begun anew

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from toolkit.faces.geometry import JAW, inter_ocular
-from toolkit.faces.masks import face_mask, feathered, square_mask
+from toolkit.faces.masks import face_mask, feathered, lower_face_mask, square_mask
 
 
 def face(size: int, centre: tuple[float, float] = (0.5, 0.5)) -> np.ndarray:
@@ -79,6 +79,18 @@ def test_a_face_at_the_edge_fades_out_there():
     assert mask[:, 0].max() < 0.2
     assert mask[64, 12] == 1
     assert (np.diff(mask[64, :8]) > 0).all()
+
+
+@pytest.mark.parametrize("size", [64, 256])
+def test_the_lower_face_lies_below_the_nose_and_has_room_for_a_jaw_that_drops(size):
+    points = face(size)
+    mask = lower_face_mask(points, size)
+    (_, nose), (x, chin) = points[30], points[8]
+    assert not mask[: int(nose)].any()
+    assert near(mask, x, (nose + chin) / 2) == 1
+    assert near(mask, x, chin + 0.05 * size) == 1
+    assert near(mask, x, chin + 0.15 * size) == 0
+    assert ((mask > 0) & (mask < 1)).any()
 
 
 def test_a_square_fades_over_a_sixteenth():
