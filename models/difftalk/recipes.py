@@ -42,11 +42,12 @@ RECIPES = {
         ),
         # Too short for a discriminator to say anything.
         "debug": FirstStageRecipe(
-            steps=200,
-            batch_size=12,
+            steps=340,
+            batch_size=4,
             learning_rate=4e-3,
             warmup=20,
             decay=0.5,
+            betas=(0.9, 0.95),
             adversarial_from=10**9,
             ema_decay=0.99,
             ema_warmup=True,
@@ -76,8 +77,8 @@ RECIPES = {
             validation=0.05,
         ),
         "debug": Recipe(
-            steps=280,
-            batch_size=16,
+            steps=240,
+            batch_size=12,
             learning_rate=2e-3,
             warmup=20,
             decay=0.4,

@@ -6,12 +6,14 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import lightning.pytorch as lightning
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save
 from torch import nn
 
 from models.training import Task, fit
@@ -76,6 +78,25 @@ def test_weights_come_back_without_prefix_and_with_logs(tmp_path):
     assert "loss" in header.split(",")
     assert len(rows) >= 3
     assert list(tmp_path.glob("tensorboard/*/events*"))
+
+
+class Pictures(Lines):
+    """Pictures and what a convolution should make of them."""
+
+    def batch(self, random: np.random.Generator, size: int) -> dict[str, torch.Tensor]:
+        x, y = random.normal(size=(size, 3, 5, 5)), random.normal(size=(size, 2, 5, 5))
+        return {"x": torch.tensor(x, dtype=torch.float32), "y": torch.tensor(y, dtype=torch.float32)}
+
+
+def test_kernels_are_learnt_with_channels_last_and_come_back_as_files_hold_them(tmp_path):
+    job = task()
+    job.module.network = nn.Conv2d(3, 2, 3, padding=1)
+    job = replace(job, data=Pictures())
+    weights = run(tmp_path, job)
+    assert job.module.network.weight.is_contiguous(memory_format=torch.channels_last)
+    assert weights["weight"].is_contiguous()
+    assert torch.equal(weights["weight"], job.module.network.weight)
+    save(weights)  # safetensors takes no others
 
 
 def test_training_learns(tmp_path):

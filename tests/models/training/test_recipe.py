@@ -107,3 +107,10 @@ def test_other_betas_reach_the_optimiser_and_the_fingerprint():
     recipe = Recipe(steps=5, batch_size=1, betas=(0.5, 0.9))
     assert recipe.optimizer(nn.Linear(1, 1).parameters()).defaults["betas"] == (0.5, 0.9)
     assert recipe.fingerprint() != Recipe(steps=5, batch_size=1).fingerprint()
+
+
+@pytest.mark.parametrize(("precision", "fused"), [("32-true", True), ("bf16-mixed", True), ("16-mixed", False)])
+def test_one_kernel_takes_the_step_but_where_lightning_could_not_clip(precision, fused):
+    """Lightning refuses to clip where such an optimiser has gradients scaled for 16 bits."""
+    optimizer = Recipe(steps=5, batch_size=1, precision=precision).optimizer(nn.Linear(1, 1).parameters())
+    assert optimizer.defaults["fused"] is fused
