@@ -1,6 +1,7 @@
 """What all tests share: real clips where the checkout has them beside it, and where to look for more parity cases."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -43,10 +44,14 @@ def demo_copy(demo: Path, tmp_path: Path) -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, but that one of two workers starts the demo's run, which slow tests of both then read."""
+    """Quick tests first, and files that read the demo's finished run last, those with the most such tests before others; but one
+    of two workers starts with that run, for which the other would only wait."""
+    readers = Counter(item.path for item in items if "demo" in item.fixturenames)
     items.sort(
         key=lambda item: (
             not (WORKER and item.path.name == "test_demo.py"),
+            item.path in readers,
+            -readers.get(item.path, 0),
             item.get_closest_marker("slow") is not None,
         )
     )
