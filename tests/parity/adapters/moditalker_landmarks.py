@@ -6,7 +6,7 @@ from torch import Tensor
 
 from models.moditalker.face3d import Face3D, align_motion, dataset_landmarks
 from toolkit.faces.face3d import MOTION
-from toolkit.faces.five_points import five_points, fit_landmarks
+from toolkit.faces.five_points import fit_landmarks, five_points
 from toolkit.faces.morphable import COEFFICIENTS, KeyLandmarks, rotation
 
 Tensors = dict[str, Tensor]
