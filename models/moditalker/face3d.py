@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from toolkit.errors import InputError
 from toolkit.faces.face3d import Face3D, frontal, in_view, read_face3d
 from toolkit.faces.morphable import Coefficients, KeyLandmarks, pose
 
@@ -23,10 +24,12 @@ def align_motion(motion: np.ndarray, driving: Face3D, frames: np.ndarray, trunca
     """Generated motion (L, 68, 3) in the pose, size and place of the driving view's frames of numbers `frames` (L,): points
     (L, 68, 2) float32, view pixels, y down.
 
-    truncated: as published (see `in_view`), where the translation decides what is cut off; faces of the model "bfm" alone
-    have it.
+    truncated: as published (see `in_view`), where the translation decides what is cut off. Raises InputError where the driving
+    faces have none: the model "bfm" alone has it.
     """
     posed = frontal(motion, driving.mean) @ driving.rotation[frames]
+    if truncated and driving.model != "bfm":
+        raise InputError("3D faces", f"the {driving.model} model has no translation", "Leave landmarks untruncated")
     if truncated:
         posed += Coefficients.of(driving.coefficients[frames]).translation[:, None]
     return in_view(posed, driving.scale[frames], driving.centre[frames], truncated).astype(np.float32)

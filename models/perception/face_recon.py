@@ -4,6 +4,8 @@ A ResNet-50 in torchvision's form and names, without its classes. What the 257 n
 """
 
 from collections import OrderedDict
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,14 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_weights, read_state_dict
+from toolkit.faces.face3d import Face3D
+from toolkit.faces.five_points import Fit, align, fit_landmarks, five_points
+from toolkit.faces.morphable import COEFFICIENTS, Coefficients, KeyLandmarks, missing, rotation
+from toolkit.faces.tracking import interpolated
 
-FILE = "epoch_20.pth"
-PAGE = "https://github.com/sicxu/Deep3DFaceRecon_pytorch"
 WIDTHS = (80, 64, 80, 3, 27, 2, 1)  # identity, expression, texture, angles, light, translation x and y, z
 FEATURES = 2048
+BATCH = 16  # pictures looked at together
 
 
 class FaceRecon(nn.Module):
@@ -73,6 +78,8 @@ def _resnet50() -> nn.Sequential:
 def load(path: str | Path, device: torch.device | str = "cpu") -> FaceRecon:
     """The network with the weights of a published file (`epoch_20.pth`: its `net_recon`), in eval mode, read without running
     anything that the file brings. Raises InputError where it is not there or does not fit."""
+    if not Path(path).is_file():
+        raise missing(path)
     tensors = read_state_dict(path, key="net_recon")
     network = FaceRecon()
     load_weights(network, {name.removeprefix("module."): value for name, value in tensors.items()}, path)
@@ -84,3 +91,37 @@ def coefficients(network: FaceRecon, pictures: np.ndarray) -> np.ndarray:
     """Coefficients (N, 257) float32 of aligned pictures (N, 224, 224, 3) uint8 RGB."""
     images = torch.from_numpy(pictures).to(network.final_layers[0].weight.device).permute(0, 3, 1, 2)
     return network(images.float() / 255).cpu().numpy()
+
+
+def reconstruct(
+    network: FaceRecon,
+    landmarks: KeyLandmarks,
+    standard: np.ndarray,
+    frames: Iterable[np.ndarray],
+    points: np.ndarray,
+    ok: np.ndarray,
+    size: int,
+) -> Face3D:
+    """The 3D faces of a view's T frames, (size, size, 3) uint8 RGB one after the other, a batch in memory.
+
+    points: (T, 68, 2) view pixels, y down; ok: (T,), False where no face was seen: the coefficients there are interpolated.
+    standard: the face (5, 3) that pictures are aligned to.
+    """
+    found = fit_landmarks(points, standard, size)
+    fits = map(Fit, found.scale, found.shift)
+    pictures = (align(frame, fit) for frame, fit, seen in zip(frames, fits, ok, strict=True) if seen)
+    regressed = []
+    while batch := list(islice(pictures, BATCH)):
+        regressed.append(coefficients(network, np.stack(batch)))
+    values = np.zeros((len(points), COEFFICIENTS), np.float32)
+    values[ok] = np.concatenate(regressed)
+    values = interpolated(values, ok)
+    return Face3D(
+        motion=landmarks.motion(values),
+        rotation=rotation(Coefficients.of(values).angles),
+        scale=found.resize.astype(np.float32),
+        centre=five_points(points).mean(1),
+        mean=landmarks.mean,
+        coefficients=values,
+        model="bfm",
+    )

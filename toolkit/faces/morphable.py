@@ -15,11 +15,13 @@ from toolkit.faces.geometry import POINTS
 
 COEFFICIENTS = 257
 FOCAL, CENTRE, DISTANCE = 1015.0, 112.0, 10.0
-MODEL_FILE = "BFM_model_front.mat"
-STANDARD_FILE = "similarity_Lm3D_all.mat"
+
+# The files that a user places, and where they are to be had.
+FOLDER = "weights/face3d"
 SOURCES = {
-    MODEL_FILE: "https://drive.google.com/file/d/1d08qauPUH0Nu_yN2gcmreLSiOiweD5OE, under the terms of the Basel face model",
-    STANDARD_FILE: "https://drive.google.com/file/d/17zp_zuUYAuieCWXerQkbp8SRSU4KJ8Fx",
+    "BFM_model_front.mat": "https://drive.google.com/file/d/1d08qauPUH0Nu_yN2gcmreLSiOiweD5OE (under the face model's own terms)",
+    "similarity_Lm3D_all.mat": "https://drive.google.com/file/d/17zp_zuUYAuieCWXerQkbp8SRSU4KJ8Fx",
+    "epoch_20.pth": "https://github.com/sicxu/Deep3DFaceRecon_pytorch",
 }
 
 
@@ -196,6 +198,16 @@ def read_standard_points(path: str | Path) -> np.ndarray:
     return five_points(_array(_read(Path(path)), "lm", path, (POINTS, 3)).astype(np.float64))
 
 
+def missing(path: str | Path) -> InputError:
+    """The error that one of the placed files is not there: where it comes from and where it goes."""
+    return InputError(path, "there is no such file", _remedy(path))
+
+
+def _remedy(path: str | Path) -> str:
+    name = Path(path).name
+    return f"Get {name} at {SOURCES[name]} and place it at {path}" if name in SOURCES else "Give the published file"
+
+
 def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True).clip(1e-12)
 
@@ -203,25 +215,22 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
 def _read(path: Path) -> dict[str, np.ndarray]:
     from scipy.io import loadmat
 
-    remedy = f"Get {path.name} at {SOURCES.get(path.name, 'its authors')} and place it at {path}"
     if not path.is_file():
-        raise InputError(path, "there is no such file", remedy)
+        raise missing(path)
     try:
         return loadmat(path)
     except Exception as error:  # a file that is no MATLAB file can raise anything
-        problem = f"cannot be read as a MATLAB file ({type(error).__name__})"
-        raise InputError(path, problem, remedy) from error
+        raise InputError(path, f"cannot be read as a MATLAB file ({type(error).__name__})", _remedy(path)) from error
 
 
 def _array(content: dict, name: str, path: str | Path, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
     """One of the file's arrays; None in `shape` is any length."""
-    remedy = f"Get {Path(path).name} at {SOURCES.get(Path(path).name, 'its authors')}"
     found = content.get(name)
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu":
-        raise InputError(path, f"holds no array {name}", remedy)
+        raise InputError(path, f"holds no array {name}", _remedy(path))
     fits = shape is None or (
         found.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, found.shape, strict=True))
     )
     if not fits:
-        raise InputError(path, f"its {name} is {found.shape} and not {shape}", remedy)
+        raise InputError(path, f"its {name} is {found.shape} and not {shape}", _remedy(path))
     return found
