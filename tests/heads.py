@@ -30,13 +30,18 @@ def shape(seed: int, relief: float = 1.2) -> np.ndarray:
     return face * [wide, long, 1]
 
 
-def head(seed: int, frames: int = 80, turns: tuple[float, float, float] = (6, 18, 4), noise: float = 0) -> Head:
-    """A head that speaks and turns by up to `turns` degrees about x, y and z; `noise` pixels on each coordinate."""
+def head(
+    seed: int, frames: int = 80, turns: tuple[float, float, float] = (6, 18, 4), noise: float = 0, nods: float = 0
+) -> Head:
+    """A head that speaks and turns by up to `turns` degrees about x, y and z, and that `nods` by so many whenever its mouth opens;
+    `noise` pixels on each coordinate."""
     generator = np.random.default_rng(seed)
     time = np.arange(frames)[:, None] / 25
     angles = turns * np.sin(2 * np.pi * time * [0.5, 0.3, 0.2] + generator.uniform(0, 6, 3))
     landmarks = np.repeat(shape(seed)[None], frames, 0)
-    opening = 0.12 * (1 + np.sin(2 * np.pi * 2.2 * time[:, 0]))
+    open_share = (1 + np.sin(2 * np.pi * 2.2 * time[:, 0])) / 2
+    angles[:, 0] += nods * open_share
+    opening = 0.24 * open_share
     landmarks[:, [61, 62, 63], 1] += 0.2 * opening[:, None]
     landmarks[:, [65, 66, 67, 56, 57, 58], 1] -= 0.8 * opening[:, None]
     landmarks[:, 6:11, 1] -= 0.5 * opening[:, None]

@@ -1,4 +1,4 @@
-"""The regressor of 3D face coefficients (Deng et al. 2019, Deep3DFaceRecon; specs/moditalker.md section 3.3).
+"""The regressor of 3D face coefficients (Deng et al. 2019, Deep3DFaceRecon).
 
 A ResNet-50 in torchvision's form and names, without its classes. What the 257 numbers mean: `toolkit.faces.morphable`.
 """

@@ -1,4 +1,4 @@
-"""The five points of a face, and its picture of 224 x 224 aligned by them to a standard face (specs/moditalker.md 3.3).
+"""The five points of a face, and its picture of 224 x 224 aligned by them to a standard face (Deep3DFaceRecon).
 
 Unlike a mean face's similarity transform (`toolkit.faces.similarity`), nothing is turned: one scale and one shift.
 """

@@ -29,9 +29,10 @@ ROUNDS = 20
 SMOOTHING = 1.5  # frames, of the pose: its tremble is the landmarks' own
 MOST_TURNED = 0.3  # of the cosine of the turn: beyond, landmarks are not turned back any further
 
-# How much a head's own shape (x and y; z) is held to what was known before: as by so much evidence in every frame. A turn's
-# evidence of depth is its squared sine, 0.001 at 2 degrees.
-HELD, HELD_DEPTH = 0.02, 0.001
+# A head's own shape is held to what was known before, x and y as by so much evidence in every frame. A turn's evidence of depth
+# is its squared sine, 0.001 at 2 degrees, and weighs against how much the landmark moves by itself over how much depths may
+# differ (decimetres): else a chin that sinks whenever the head nods would become a deep one.
+HELD, DEPTHS_DIFFER = 0.02, 0.15
 
 _MIRRORED = np.array(
     [
@@ -165,14 +166,16 @@ def _symmetric(shape: np.ndarray) -> np.ndarray:
 
 def _own_shape(points: np.ndarray, prior: np.ndarray) -> np.ndarray:
     """The shape (68, 3) that stands still in a clip's frames (T, 68, 2), y up, whose poses are found with it, by turns."""
-    points, shape, held = points[:: -(-len(points) // BLOCK)], prior, np.array([HELD, HELD, HELD_DEPTH])
+    points, shape = points[:: -(-len(points) // BLOCK)], prior
     for _ in range(ROUNDS):
         poses = _poses(points, shape)
         seen = (points - poses.shift[:, None]) / poses.scale[:, None, None]
         basis = poses.rotation[:, :, :2]  # a frame's two equations for each point: point @ basis = seen
-        normal = np.einsum("tia,tja->ij", basis, basis) + len(points) * np.diag(held)
+        moves = ((seen - shape @ basis) ** 2).mean((0, 2))
+        held = np.column_stack([np.full((POINTS, 2), HELD), moves / DEPTHS_DIFFER**2])
+        normal = np.einsum("tia,tja->ij", basis, basis) + len(points) * held[..., None] * np.eye(3)
         right = np.einsum("tia,tka->ki", basis, seen) + len(points) * held * prior
-        shape = np.linalg.solve(normal, right.T).T
+        shape = np.linalg.solve(normal, right[..., None])[..., 0]
         shape = shape - WEIGHTS @ shape
     return shape
 

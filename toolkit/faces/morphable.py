@@ -1,4 +1,4 @@
-"""The Basel face model as `BFM_model_front.mat` holds it: shape, pose, camera, colour (specs/moditalker.md section 3.3).
+"""The Basel face model as `BFM_model_front.mat` holds it: shape, pose, camera, colour.
 
 The file is licensed, so that everybody fetches it for themselves. A face is 257 coefficients; points are row vectors in
 decimetres, x right, y up, z towards the camera.
@@ -55,7 +55,7 @@ class KeyLandmarks(NamedTuple):
         return moved.reshape(len(coefficients), POINTS, 3)
 
     def motion(self, coefficients: np.ndarray) -> np.ndarray:
-        """(T, 68, 3): ten times the deviations, what motion data are made of (section 3.4)."""
+        """(T, 68, 3): ten times the deviations, what motion data are made of."""
         return 10 * self.deviations(coefficients)
 
     def frontal(self, coefficients: np.ndarray) -> np.ndarray:

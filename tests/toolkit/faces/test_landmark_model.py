@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from tests.heads import Head, head
+from tests.heads import Head, head, shape
 from toolkit.errors import InputError
 from toolkit.faces.face3d import Face3D, frontal, in_view
 from toolkit.faces.five_points import five_points
@@ -80,6 +80,16 @@ def test_depth_is_what_turning_heads_show_and_else_the_prior():
     }
     assert found[35] == pytest.approx(true, rel=0.1)
     assert found[1] == pytest.approx(true / 1.2, rel=0.1)
+
+
+def test_a_chin_that_sinks_when_the_head_nods_is_no_deep_one():
+    """Lips and chin move by themselves, so that small turns say little of their depth."""
+    points = head(0, turns=(0.2, 1, 1), nods=1).points
+    face = reconstruct(fit([(points, ALL)]), points, ALL)
+    found = landmarks(face).mean(0)
+    deep = found[[57, 66, 8], 2] - found[[51, 62, 33], 2]
+    true = shape(0, relief=1)
+    assert deep == pytest.approx(true[[57, 66, 8], 2] - true[[51, 62, 33], 2], abs=0.06)
 
 
 def test_the_mean_is_a_face_in_the_units_of_face_models(model):
