@@ -5,6 +5,9 @@ try:
 except InputError as error:
     raise WorkflowError(str(error))
 
+if "model" in CLIPS and "face3d" in planning.clip_inputs(config):
+    raise WorkflowError("clip model: results/face3d/model.npz is the learned model's. Give the clip another name")
+
 
 rule learn_face3d_model:
     input:
