@@ -94,7 +94,7 @@ def fit(clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> LandmarkModel:
     step = -(-total // FRAMES)
     seen = [_upwards(points[ok][::step]) for points, ok in clips if ok.any()]
     mean = _mean_shape(seen)
-    frames = np.concatenate([_frontal(points, mean)[0] for points in seen])
+    frames = np.concatenate([_frontal(points, _own_shape(points, mean))[0] for points in seen])
     mean = frames.mean(0)
     _, singular, axes = np.linalg.svd((frames - mean).reshape(len(frames), -1), full_matrices=False)
     count = int(min(COMPONENTS, (singular > 1e-6 * singular[0]).sum())) if singular[0] > 0 else 0
@@ -106,11 +106,12 @@ def fit(clips: Sequence[tuple[np.ndarray, np.ndarray]]) -> LandmarkModel:
 
 
 def reconstruct(model: LandmarkModel, points: np.ndarray, ok: np.ndarray) -> Face3D:
-    """The 3D faces of a clip's points (T, 68, 2), pixels, y down. `coefficients` are along the model's components."""
+    """The 3D faces of a clip's points (T, 68, 2), pixels, y down, of which those that are `ok` (T,), one at least, show the head's
+    own shape. `coefficients` are along the model's components."""
     up = _upwards(points)
-    frames, poses = _frontal(up, model.mean.astype(np.float64), runs(points, ok))
+    frames, poses = _frontal(up, _own_shape(up[ok], model.mean.astype(np.float64)), runs(points, ok))
     deviation = frames - model.mean
-    coefficients = deviation.reshape(len(frames), -1) @ model.components.reshape(len(model.components), -1).T
+    coefficients = deviation.reshape(len(frames), -1) @ model.components.reshape(-1, 3 * POINTS).T
     return Face3D(
         motion=(MOTION * deviation).astype(np.float32),
         rotation=poses.rotation.astype(np.float32),
@@ -221,14 +222,12 @@ def _turn(vectors: np.ndarray) -> np.ndarray:
     return Rotation.from_rotvec(vectors).as_matrix().swapaxes(-1, -2)
 
 
-def _frontal(points: np.ndarray, mean: np.ndarray, steady: Sequence[slice] = ()) -> tuple[np.ndarray, _Poses]:
-    """One clip's frontal landmarks (T, 68, 3), of which the poses make exactly the points (T, 68, 2), y up (but for a shift), and
-    the poses, smoothed in the stretches `steady`.
+def _frontal(points: np.ndarray, shape: np.ndarray, steady: Sequence[slice] = ()) -> tuple[np.ndarray, _Poses]:
+    """Frontal landmarks (T, 68, 3) of one head, of which the poses make exactly the points (T, 68, 2), y up (but for a shift),
+    and the poses, smoothed in the stretches `steady`.
 
-    The head's own shape is found first, held to the mean. What a frame's points deviate from it is turned back with no depth
-    of its own.
+    What a frame's points deviate from the head's own `shape` is turned back with no depth of its own.
     """
-    shape = _own_shape(points, mean)
     blocks = [_poses(points[first : first + BLOCK], shape) for first in range(0, len(points), BLOCK)]
     poses = _smoothed(_Poses(*map(np.concatenate, zip(*blocks, strict=True))), steady)
     seen = (points - np.einsum("k,tkd->td", WEIGHTS, points)[:, None]) / poses.scale[:, None, None]

@@ -128,6 +128,20 @@ def test_only_frames_with_a_face_teach():
         fit([(nowhere, ~ALL)])
 
 
+def test_a_single_picture_is_enough():
+    seen = head(6, frames=1, turns=(0, 0, 0))
+    face = reconstruct(fit([(seen.points, ALL[:1])]), seen.points, ALL[:1])
+    assert face.coefficients.shape == (1, 0)
+    assert np.abs(projected(face) - seen.points).max() < 1e-3
+
+
+def test_frames_without_a_face_do_not_shape_the_head(model):
+    points = np.concatenate([head(7).points, np.zeros((300, 68, 2)) + np.arange(68)[:, None]]).astype(np.float32)
+    face = reconstruct(model, points, np.arange(380) < 80)
+    alone = reconstruct(model, points[:80], ALL)
+    np.testing.assert_allclose(face.motion[:80], alone.motion, atol=1e-4)
+
+
 def test_long_clips_are_taken_in_blocks(model, monkeypatch):
     seen = head(4, frames=90)
     whole = reconstruct(model, seen.points, np.ones(90, bool))
