@@ -11,6 +11,7 @@ from models.provenance import caution, read_records
 from models.registry import get_system
 from models.speech.registry import KINDS, SpeechKind
 from models.speech.supplied import supplied_files
+from toolkit.faces.morphable import FOLDER, SOURCES, missing
 from toolkit.pairs import pair_name
 
 
@@ -52,6 +53,21 @@ def helper_weights(config: Mapping, name: str, stage: str) -> list[str]:
 def network_weights(network: str) -> str:
     """The weights of somebody else's network that a system or an encoder generates with."""
     return f"results/weights/networks/{network}.safetensors"
+
+
+def face3d_model(config: Mapping, folder: str | Path = FOLDER) -> str:
+    """What 3D faces are of: "bfm" where the user has placed the face model's files, unless the configuration says otherwise,
+    else "learned". Raises InputError where it says "bfm" and a file is missing."""
+    absent = [path for path in face3d_files(folder) if not Path(path).is_file()]
+    chosen = config["face3d"]["model"] or ("learned" if absent else "bfm")
+    if chosen == "bfm" and absent:
+        raise missing(absent[0])
+    return chosen
+
+
+def face3d_files(folder: str | Path = FOLDER) -> list[str]:
+    """Where the user places the face model, its standard face and the regressor of its coefficients, in this order."""
+    return [str(Path(folder, name)) for name in SOURCES]
 
 
 def speech_entries(config: Mapping) -> list[str]:

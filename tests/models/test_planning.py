@@ -2,6 +2,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from models import planning
 from models.configuration import read_configuration
 from models.registry import SYSTEMS, get_system
 from tests.running import HOME
+from toolkit.errors import InputError
 
 
 def configured(**settings: object) -> dict:
@@ -72,6 +74,19 @@ def test_a_real_clip_is_its_own_sample():
     assert planning.sample_video("still", "a", "b") == "results/samples/still/a--b.mp4"
     assert planning.view("ground_truth") == planning.view("still") == "crops"
     assert planning.view("diffused_heads") == "aligned"
+
+
+def test_faces_are_of_the_licensed_model_where_all_of_its_files_are_placed(tmp_path):
+    files = planning.face3d_files(tmp_path)
+    choices = {choice: configured(face3d={"model": choice}) for choice in (None, "bfm", "learned")}
+    for path in files:
+        assert planning.face3d_model(configured(), tmp_path) == "learned"
+        with pytest.raises(InputError, match=r"there is no such file.*and place it at") as caught:
+            planning.face3d_model(choices["bfm"], tmp_path)
+        assert caught.value.subject == path
+        Path(path).touch()
+    found = {choice: planning.face3d_model(config, tmp_path) for choice, config in choices.items()}
+    assert found == {None: "bfm", "bfm": "bfm", "learned": "learned"}
 
 
 def test_a_system_may_bring_masks_and_read_further_files(monkeypatch):
