@@ -43,7 +43,7 @@ SOURCES = {
     "difftalk/audio_features": "models/difftalk/windows.py",
     "difftalk/deepspeech": "models/speech/deepspeech.py",
     "difftalk/schedule": "models/diffusion/schedule.py",
-    "moditalker/atom": "tests/parity/networks/atom.py",
+    "moditalker/atom": "models/moditalker/atom.py",
     "moditalker/atom_sampler": "models/diffusion/samplers.py",
     "moditalker/mtov_first_stage_loss": "models/training/losses.py",
     "moditalker/mtov_sampler": "models/diffusion/samplers.py",
