@@ -39,8 +39,8 @@ class MotionDecoder(nn.Module):
 
     A motion is always `length` frames long, with `audio_width` numbers of speech at twice its rate: the stand-ins for
     dropped conditions have that many positions. What is not published and short trainings need: `normalised` brings speech
-    to zero mean and unit variance, and with `direct` a frame's encoded speech is added to its lips, and each layer's input
-    to its output, so that no attention must first find out which rows belong to which frame.
+    to zero mean and unit variance; with `direct` the encoded face is added to every frame, a frame's encoded speech to its
+    lips, and each layer's input to its output, so that no attention must first find out what belongs to which frame.
     """
 
     def __init__(
@@ -102,8 +102,7 @@ class MotionDecoder(nn.Module):
 
         x (n, length, 204) the noisy motion; t (n,) int64 step index 0..999.
         """
-        # The published embedding has its sines first.
-        time = self.time_mlp(sinusoids(t, self.width // 2, span=self.width // 2 - 1).roll(self.width // 2, dims=1))
+        time = self.time_mlp(time_embedding(t, self.width))
         vector = self.to_time_cond(time) + conditions.vector
         tokens = self.to_time_tokens(time)
         everything = self.norm_cond(torch.cat([conditions.audio, tokens, conditions.face], dim=1))
@@ -112,7 +111,8 @@ class MotionDecoder(nn.Module):
         lips = self.input_projection_lip(points[:, :, LIPS].flatten(2))
         rest = self.input_projection_wo_lip(points[:, :, REST].flatten(2))
         if self.direct:
-            lips = lips + conditions.audio.unflatten(1, (-1, 2)).mean(dim=2)
+            lips = lips + conditions.audio.unflatten(1, (-1, 2)).mean(dim=2) + conditions.face
+            rest = rest + conditions.face
         state = torch.cat([lips, rest], dim=2)
         for layer in self.seqTransDecoder["stack"]:
             changed = layer(state, vector, everything, face)
@@ -191,6 +191,11 @@ class FiLM(nn.Module):
 def attend(attention: nn.MultiheadAttention, x: Tensor, memory: Tensor) -> Tensor:
     """Attention of x (n, l, width) to `memory` (n, m, width), both rotated by their positions, the values not."""
     return attention(rotated(x), rotated(memory), memory, need_weights=False)[0]
+
+
+def time_embedding(t: Tensor, width: int) -> Tensor:
+    """Step index t (n,) -> (n, width): sines, then cosines, as published."""
+    return sinusoids(t, width // 2, span=width // 2 - 1).roll(width // 2, dims=1)
 
 
 def rotated(x: Tensor) -> Tensor:
