@@ -118,11 +118,11 @@ class MotionSampler:
         conditions, without = self.network.conditions(reference[None], rows), self.network.without(1)
 
         def conditional(x: Tensor, t: Tensor) -> Tensor:
-            return self.network(x, t, conditions)
+            return self.network(self.preset.seen(x, t), t, conditions)
 
         if self.preset.guidance == 1:
             return conditional
-        return guided(conditional, lambda x, t: self.network(x, t, without), self.preset.guidance)
+        return guided(conditional, lambda x, t: self.network(self.preset.seen(x, t), t, without), self.preset.guidance)
 
     def _frames(self, motion: Tensor) -> np.ndarray:
         return motion.unflatten(1, (-1, 3)).cpu().numpy()

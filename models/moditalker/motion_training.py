@@ -27,7 +27,7 @@ class MotionTraining(StageTraining):
 
     def __init__(self, preset: AtomPreset, recipe: AtomRecipe, speech_width: int) -> None:
         super().__init__(preset.build(speech_width), recipe)
-        self.schedule = preset.training_schedule()
+        self.preset, self.schedule = preset, preset.training_schedule()
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """The loss of a batch of `MotionData`."""
@@ -38,7 +38,8 @@ class MotionTraining(StageTraining):
         if self.training:  # held-out clips are measured with what sampling has
             keep = torch.rand(count, device=motion.device) >= self.recipe.dropped
             conditions = conditions.where(keep, self.network.without(count))
-        output = self.network(self.schedule.noisy(motion, torch.randn_like(motion), t), t, conditions)
+        noisy = self.schedule.noisy(motion, torch.randn_like(motion), t)
+        output = self.network(self.preset.seen(noisy, t), t, conditions)
         self.parts = motion_losses(output.float(), motion)
         return sum(self.parts.values())
 

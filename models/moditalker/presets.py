@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from models.diffusion import Schedule
     from models.moditalker.atom import MotionDecoder
 
@@ -19,6 +21,8 @@ class AtomPreset:
     guidance  how far sampling follows speech and face; 1 is what training sees
     limit     sampled motion is clamped to [-limit, limit] around its reference, None leaves it (published 1, a centimetre
               for each coordinate)
+    spread    standard deviation of motion around its reference; where it is given, the network does not see the noisy motion,
+              which is all noise for most of the steps, but the best linear guess of the clean one
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
@@ -26,6 +30,7 @@ class AtomPreset:
     eta: float = 1.0
     guidance: float = 2.0
     limit: float | None = 1.0
+    spread: float | None = None
 
     @property
     def length(self) -> int:
@@ -51,11 +56,21 @@ class AtomPreset:
 
         return truncated(self.training_schedule(), self.steps if steps is None else steps)
 
+    def seen(self, x: "Tensor", t: "Tensor") -> "Tensor":
+        """What the network sees of noisy motion x (n, length, 204) at steps t (n,)."""
+        from models.diffusion.schedule import at
+
+        if self.spread is None:
+            return x
+        kept = at(self.training_schedule().alphas_cumprod, t, x)
+        power = kept * self.spread**2
+        return x * power / kept.sqrt() / (power + 1 - kept)
+
 
 ATOM = {
     # 48.5 M parameters, 12.4 GMAC for a window of 156 frames.
     "published": AtomPreset(),
-    # 6.9 M.
+    # 7.9 M.
     "small": AtomPreset(
         network={
             "width": 256,
@@ -68,6 +83,7 @@ ATOM = {
         steps=25,
         guidance=1.5,
         limit=None,
+        spread=0.3,
     ),
     "debug": AtomPreset(
         network={
@@ -83,6 +99,7 @@ ATOM = {
         steps=10,
         guidance=1.0,
         limit=None,
+        spread=0.3,
     ),
 }
 
