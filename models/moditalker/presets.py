@@ -85,18 +85,19 @@ ATOM = {
         limit=None,
         spread=0.3,
     ),
+    # 281 000.
     "debug": AtomPreset(
         network={
             "width": 64,
+            "heads": 4,
             "feed_forward": 128,
-            "layers": 2,
+            "layers": 1,
             "encoder_layers": 1,
             "length": 32,
-            "dropout": 0.0,
             "normalised": True,
             "direct": True,
         },
-        steps=10,
+        steps=5,
         guidance=1.0,
         limit=None,
         spread=0.3,

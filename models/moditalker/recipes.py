@@ -41,9 +41,10 @@ ATOM = {
         validation=0.05,
     ),
     "debug": AtomRecipe(
-        steps=600,
+        steps=240,
         batch_size=8,
         learning_rate=2e-3,
+        weight_decay=0.1,
         warmup=20,
         decay=0.5,
         betas=(0.9, 0.95),
