@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from itertools import groupby
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -24,27 +25,23 @@ class MotionData:
 
     def __init__(self, clips: Sequence[Clip], length: int) -> None:
         self.length = length
-        self.clips = list(clips)
+        self.clips = long_enough(clips, length)
         self.motions = [read_motion(clip) for clip in self.clips]
-        self.speech = [np.load(clip["speech"], mmap_mode="r", allow_pickle=False) for clip in self.clips]
-        for motion, speech in zip(self.motions, self.speech, strict=True):
-            shape = (speech_of(speech, 0, 1, len(motion)).shape[1],)
-            check_shape(speech, shape, (self.speech_width,))
-        starts = [
-            (number, start)
-            for number, clip in enumerate(self.clips)
-            for first, last in stretches(clip.ok)
-            for start in range(first, last - length + 1)
-        ]
-        if not starts:
-            problem = f"none shows a face for {length} frames on end, the length of a window"
-            raise InputError("training clips", problem, "Give longer clips, or train a preset with shorter windows")
-        self.starts = np.array(starts)
+        for number in range(len(self.clips)):
+            check_shape(self._speech(number), self._rows(number, 0, 1).shape[1:], (self.speech_width,))
+        self.starts = np.array(
+            [
+                (number, start)
+                for number, clip in enumerate(self.clips)
+                for first, end in stretches(clip.ok)
+                for start in range(first, end - length + 1)
+            ]
+        )
 
     @property
     def speech_width(self) -> int:
         """Values of a row of the speech features."""
-        return speech_of(self.speech[0], 0, 1, len(self.motions[0])).shape[1]
+        return self._rows(0, 0, 1).shape[1]
 
     def batch(self, random: np.random.Generator, size: int) -> dict[str, Tensor]:
         """motion (n, length, 204) relative to the window's first frame; reference (n, 1, 204), that frame's motion; speech (n,
@@ -60,8 +57,24 @@ class MotionData:
 
     def _item(self, clip: int, start: int) -> dict[str, np.ndarray]:
         motion = self.motions[clip][start : start + self.length]
-        speech = speech_of(self.speech[clip], start, start + self.length, len(self.motions[clip]))
+        speech = self._rows(clip, start, start + self.length)
         return {"motion": motion - motion[:1], "reference": motion[:1], "speech": speech}
+
+    def _rows(self, clip: int, first: int, last: int) -> np.ndarray:
+        return speech_of(self._speech(clip), first, last, len(self.motions[clip]))
+
+    def _speech(self, clip: int) -> np.ndarray:
+        """Opened item by item: of tens of thousands of clips not all can be."""
+        return np.load(self.clips[clip]["speech"], mmap_mode="r", allow_pickle=False)
+
+
+def imported(folder: Path) -> list[Clip]:
+    """The items that `toolkit.datasets.lrs3` wrote to a folder, as clips without pictures; InputError where there are none."""
+    suffixes = {"speech": ".npy", "face3d": ".npz", "transform": ".npz"}
+    names = sorted(path.stem for path in (folder / "speech").glob("*.npy"))
+    if not names:
+        raise InputError(folder, "holds no speech/*.npy", "Give the folder that toolkit.datasets.lrs3 wrote")
+    return [Clip(name, {kind: folder / kind / f"{name}{end}" for kind, end in suffixes.items()}) for name in names]
 
 
 def read_motion(clip: Clip) -> np.ndarray:
@@ -72,6 +85,15 @@ def read_motion(clip: Clip) -> np.ndarray:
         problem = f"{len(motion)} frames, but the clip has {len(clip.ok)}"
         raise InputError(clip["face3d"], problem, "Delete the file and let the workflow make it again")
     return motion
+
+
+def long_enough(clips: Sequence[Clip], length: int) -> list[Clip]:
+    """The clips that show a face for `length` frames on end; InputError where none does."""
+    found = [clip for clip in clips if any(end - first >= length for first, end in stretches(clip.ok))]
+    if not found:
+        problem = f"none shows a face for {length} frames on end, the length of a window"
+        raise InputError("training clips", problem, "Give longer clips, or train a preset with shorter windows")
+    return found
 
 
 def stretches(ok: np.ndarray) -> list[tuple[int, int]]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import Parameter
 from torch.optim import Optimizer
 
-from models.moditalker.motion_data import MotionData
+from models.moditalker.motion_data import MotionData, imported, long_enough
 from models.moditalker.presets import PRESETS, AtomPreset
 from models.moditalker.recipes import RECIPES, AtomRecipe
 from models.system import Clip
@@ -62,10 +62,12 @@ def motion_losses(predicted: Tensor, motion: Tensor) -> dict[str, Tensor]:
 
 
 def task(preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None) -> Task:
-    """The training of `atom`. `options` override the preset's steps, batch_size, learning_rate, precision and validation;
-    `weights` may hold `initial` ones of ours (.safetensors) to start from. InputError where no clip has a whole window."""
+    """The training of `atom`. `options` override the preset's steps, batch_size, learning_rate, precision and validation, and
+    may name a folder of `items` that were imported, to learn from as well (`motion_data.imported`). `weights` may hold
+    `initial` ones of ours (.safetensors) to start from. InputError where no clip has a whole window."""
     chosen, recipe = PRESETS["atom"][preset], RECIPES["atom"][preset].overridden(options)
-    learnt, held = held_out(clips, recipe.validation)
+    clips = [*clips, *(imported(Path(options["items"])) if options.get("items") else ())]
+    learnt, held = held_out(long_enough(clips, chosen.length), recipe.validation)
     batches = partial(MotionData, length=chosen.length)
     data = batches(learnt)
     if chosen.limit is not None and (share := data.beyond(chosen.limit)):

@@ -41,9 +41,9 @@ ATOM = {
         validation=0.05,
     ),
     "debug": AtomRecipe(
-        steps=240,
+        steps=180,
         batch_size=8,
-        learning_rate=2e-3,
+        learning_rate=3e-3,
         weight_decay=0.1,
         warmup=20,
         decay=0.5,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from models.moditalker.motion_data import MotionData, read_motion, speech_of, stretches
+from models.moditalker.motion_data import MotionData, imported, read_motion, speech_of, stretches
 from tests.small_clips import with_files
 from toolkit.errors import InputError
 from toolkit.files import write_npy, write_npz
@@ -81,3 +81,13 @@ def test_speech_once_a_frame_serves_both_rows_and_goes_on_with_its_last():
 def test_what_sampling_does_not_reach_is_counted(talker):
     """Frames 0 to 4 of each window are 0 to 4 away."""
     assert MotionData([talker("a", 12)], length=5).beyond(2.5) == pytest.approx(2 / 5)
+
+
+def test_imported_items_are_learnt_from(talker, tmp_path):
+    write_npy(tmp_path / "items/speech/x.npy", np.zeros((18, 80), np.float32))
+    write_npz(tmp_path / "items/face3d/x.npz", motion=np.zeros((9, 68, 3), np.float32))
+    write_npz(tmp_path / "items/transform/x.npz", ok=np.ones(9, bool))
+    data = MotionData([talker("a", 8), *imported(tmp_path / "items")], length=8)
+    assert data.starts.tolist() == [[0, 0], [1, 0], [1, 1]]
+    with pytest.raises(InputError, match="holds no speech"):
+        imported(tmp_path)

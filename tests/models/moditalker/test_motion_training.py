@@ -106,7 +106,15 @@ def test_what_sampling_does_not_reach_is_said(talker, monkeypatch, caplog):
     assert "further than 0.5 from its window's first frame" in caplog.text
 
 
-def test_clips_that_are_too_short_are_refused(talker):
+def test_clips_that_are_too_short_are_left_out_before_any_is_held_out(talker, monkeypatch):
+    recipe = replace(RECIPES["atom"]["debug"], validation=0.3)
+    monkeypatch.setitem(motion_training.RECIPES["atom"], "debug", recipe)
+    job = task("debug", {}, [talker("long", 9), talker("longer", 10), *(talker(name, 7) for name in "abcdefgh")])
+    assert len(job.held_out) == 1
+    assert job.held_out[0] in ("long", "longer")
+
+
+def test_a_training_of_short_clips_alone_is_refused(talker):
     with pytest.raises(InputError, match="none shows a face for 8 frames"):
         task("debug", {}, [talker("a", 7)])
 
