@@ -3,16 +3,15 @@
     python -m toolkit.datasets.lrs3 --data train.data --output DIR
 
 It writes DIR/speech/{item}.npy (`--speech`: hubert or mel), DIR/face3d/{item}.npz with `motion`, and DIR/transform/{item}.npz
-with `ok`, in which every frame has a face. The container is an index and items, all pickles. They are read by an unpickler
-that knows arrays of numbers and plain containers and runs nothing that the file names.
+with `ok`, in which every frame has a face. The container is an index and items, all pickles, of which nothing is run
+(`toolkit.pickles`).
 """
 
 import argparse
 import gzip
 import io
-import pickle
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,87 +20,11 @@ import numpy as np
 from toolkit.datasets.table import free_name
 from toolkit.errors import InputError
 from toolkit.files import write_npy, write_npz
+from toolkit.pickles import read_arrays
 
 LENGTH_BYTES = 32  # the file begins with the length of its index
 LARGEST = 1 << 30  # bytes of an item, unpacked
 REMEDY = "Give train.data or val.data as GeneFace's preprocessing writes them"
-
-
-class _Type:
-    """Stands in for numpy's dtype: numbers and booleans of a byte order."""
-
-    def __init__(self, code: str, *_: object) -> None:
-        self.code, self.order = code, "="
-
-    def __setstate__(self, state: tuple) -> None:
-        self.order = {"|": "="}.get(state[1], state[1])
-
-    @property
-    def numpy(self) -> np.dtype:
-        if not isinstance(self.code, str) or self.code[:1] not in tuple("fiub") or self.order not in tuple("<>="):
-            raise pickle.UnpicklingError(f"an array of {self.code!r}")
-        return np.dtype(self.code).newbyteorder(self.order)
-
-
-class _Array:
-    """Stands in for an array until its bytes are known."""
-
-    def __init__(self, *_: object) -> None:
-        self.state: tuple | None = None
-
-    def __setstate__(self, state: tuple) -> None:
-        self.state = state
-
-    @property
-    def numpy(self) -> np.ndarray:
-        if self.state is None:
-            raise pickle.UnpicklingError("an array without content")
-        _, shape, kind, columns_first, content = self.state
-        return _from_bytes(content, kind, shape, "F" if columns_first else "C")
-
-
-def _from_bytes(content: bytes, kind: _Type, shape: tuple[int, ...], order: str) -> np.ndarray:
-    return np.frombuffer(content, kind.numpy).reshape(shape, order=order)
-
-
-def _latin1(text: str, _: str) -> bytes:
-    """Older pickles keep bytes as text."""
-    return text.encode("latin1")
-
-
-def _scalar(kind: _Type, content: bytes) -> float:
-    return np.frombuffer(content, kind.numpy)[0].item()
-
-
-_NUMPY = {"_reconstruct": _Array, "_frombuffer": _from_bytes, "scalar": _scalar, "ndarray": _Array, "dtype": _Type}
-
-
-class _Unpickler(pickle.Unpickler):
-    """Knows what numpy and Python write of arrays of numbers, and refuses every other name."""
-
-    def find_class(self, module: str, name: str) -> Callable:
-        if module.partition(".")[0] == "numpy" and name in _NUMPY:
-            return _NUMPY[name]
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
-        raise pickle.UnpicklingError(f"{module}.{name}")
-
-
-def unpickled(content: bytes, subject: str) -> object:
-    """What a pickle holds: texts, numbers, lists and tables of them, arrays. InputError for anything more."""
-    try:
-        return _plain(_Unpickler(io.BytesIO(content)).load())
-    except Exception as error:  # a hostile or broken pickle can raise anything
-        problem = f"holds something that is not read ({error or type(error).__name__})"
-        raise InputError(subject, problem, REMEDY) from error
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(part) for part in value)
-    return value.numpy if isinstance(value, _Array) else value
 
 
 def read_items(path: Path) -> Iterator[dict]:
@@ -111,12 +34,13 @@ def read_items(path: Path) -> Iterator[dict]:
         length = int.from_bytes(file.read(LENGTH_BYTES), "little")
         if not 0 < length <= size - LENGTH_BYTES:
             raise InputError(path, "does not begin with an index", REMEDY)
-        index = unpickled(file.read(length), f"{path}, index")
+        index = read_arrays(file.read(length), f"{path}, index", REMEDY)
         offsets, packed = _offsets(index, size, path)
         for number, (first, end) in enumerate(pairwise(offsets)):
             subject = f"{path}, item {number}"
             file.seek(first)
-            item = unpickled(_unpacked(file.read(end - first), subject) if packed else file.read(end - first), subject)
+            content = file.read(end - first)
+            item = read_arrays(_unpacked(content, subject) if packed else content, subject, REMEDY)
             if not isinstance(item, dict):
                 raise InputError(subject, "is no table of arrays", REMEDY)
             yield item
