@@ -4,7 +4,7 @@ A window starts at its reference, so the next one's is the generated frame at wh
 first half of what both cover is tied to what was generated; over the second half the one fades into the other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from models.checkpoints import load_weights, read_weights
 from models.diffusion import Denoiser, Known, guided, noise_for, sample
-from models.moditalker.atom import MotionDecoder
+from models.moditalker.atom import Conditions, MotionDecoder
 from models.moditalker.motion_data import speech_of
 from models.moditalker.presets import PRESETS, AtomPreset
 from models.precision import autocast
@@ -91,38 +91,34 @@ class MotionSampler:
 
         known = None
         if before is not None:
-            image, keep = (
-                torch.zeros((1, *shape), device=self.device),
-                torch.zeros((1, shape[0], 1), device=self.device),
-            )
+            image, keep = torch.zeros(1, *shape, device=self.device), torch.zeros(1, shape[0], 1, device=self.device)
             image[0, : len(before)], keep[0, : len(before)] = before - reference, 1
             known = Known(image, keep, lambda position: noise(f"known {position}"))
         rows = torch.from_numpy(speech_of(speech, start, start + shape[0], length))[None].to(self.device)
         options = {"eta": self.preset.eta} if self.sampler == "ddim" else {}
         with autocast(self.network, self.precision):
-            return (
-                reference
-                + sample(
-                    self.sampler,
-                    Denoiser(self._answer(reference, rows), "start", limit=self.preset.limit),
-                    noise("start"),
-                    self.schedule,
-                    known=known,
-                    step_noise=lambda position: noise(f"step {position}"),
-                    **options,
-                )[0]
+            residual = sample(
+                self.sampler,
+                self._denoiser(reference[None], rows),
+                noise("start"),
+                self.schedule,
+                known=known,
+                step_noise=lambda position: noise(f"step {position}"),
+                **options,
             )
+        return reference + residual[0]
 
-    def _answer(self, reference: Tensor, rows: Tensor):
-        """The network that samplers call, guided where the preset says so."""
-        conditions, without = self.network.conditions(reference[None], rows), self.network.without(1)
+    def _denoiser(self, reference: Tensor, rows: Tensor) -> Denoiser:
+        """The network with a face (1, 1, 204) and speech (1, 2 window, width), guided where the preset says so."""
+        preset, conditions, without = self.preset, self.network.conditions(reference, rows), self.network.without(1)
 
-        def conditional(x: Tensor, t: Tensor) -> Tensor:
-            return self.network(self.preset.seen(x, t), t, conditions)
+        def following(conditions: Conditions) -> Callable[[Tensor, Tensor], Tensor]:
+            return lambda x, t: self.network(preset.seen(x, t), t, conditions)
 
-        if self.preset.guidance == 1:
-            return conditional
-        return guided(conditional, lambda x, t: self.network(self.preset.seen(x, t), t, without), self.preset.guidance)
+        answer = following(conditions)
+        if preset.guidance != 1:
+            answer = guided(answer, following(without), preset.guidance)
+        return Denoiser(answer, "start", limit=preset.limit)
 
     def _frames(self, motion: Tensor) -> np.ndarray:
         return motion.unflatten(1, (-1, 3)).cpu().numpy()
