@@ -1,1 +1,1 @@
-"""MoDiTalker: speech to the motion of landmarks, and their motion to video (specs/moditalker.md)."""
+"""MoDiTalker (AAAI 2025, arXiv 2403.19144): speech moves 3D landmarks, and these a video's lower face."""

@@ -3,7 +3,7 @@
 Feature frame f of HuBERT and wav2vec 2.0 covers samples 320 f .. 320 f + 399, of Whisper those around 320 f, so T video
 frames have 2T feature frames (section 3.3 of the specification of HuBERT features). What is longer than a window goes
 through overlapping windows of which the middles are kept: constant memory, and every kept frame has seen its
-surroundings.
+surroundings. `joined` windows are kept whole instead.
 """
 
 import logging
@@ -11,6 +11,7 @@ import os
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -168,14 +169,31 @@ def windows(frames: int, window: int, context: int) -> Iterator[tuple[int, int, 
         yield first, last, window_stop - window, window_stop
 
 
+def joined(frames: int, window: int, samples: int) -> Iterator[tuple[int, int, int, int]]:
+    """The same of windows that do not overlap, as some features are published: each frame sees what its own window holds.
+
+    Of a last window with too few of the `samples` for one frame nothing is computed; the frame before stands for its frames.
+    """
+    starts = range(0, frames, window)
+    if len(starts) > 1 and samples - starts[-1] * HOP < RECEPTIVE:
+        starts = starts[:-1]
+    for first, last in pairwise([*starts, frames]):
+        yield first, last, first, min(first + window, frames)
+
+
 def features(
-    network: PreTrainedModel, samples: Samples, layer: int | str = "all", window: float = 30.0
+    network: PreTrainedModel,
+    samples: Samples,
+    layer: int | str = "all",
+    window: float = 30.0,
+    blocks: str = "overlapping",
 ) -> Iterator[np.ndarray]:
     """Hidden states of a clip, block by block: (n, layers, width) float32, together 2T frames for T video frames.
 
     samples: mono 16 kHz float, at least one
     layer: "all", from the input of the first layer to the normed output of the last, or one index (the axis stays)
     window: seconds computed at once (Whisper: at most what it was built for)
+    blocks: "overlapping" windows, or "joined" ones
     """
     chosen = _layer(network, layer)
     length = int(window * RATE)
@@ -183,9 +201,10 @@ def features(
         states_of, length = _whisper_states(network, samples), min(length, network.config.max_source_positions)
     else:
         states_of = _waveform_states(network, samples)
-    context = min(int(CONTEXT * RATE), length // 4)
-    for first, last, window_start, window_stop in windows(2 * video_frames(samples), length, context):
-        states = states_of(window_start, window_stop)[chosen, first - window_start : last - window_start]
+    frames, context = 2 * video_frames(samples), min(int(CONTEXT * RATE), length // 4)
+    spans = joined(frames, length, len(samples)) if blocks == "joined" else windows(frames, length, context)
+    for first, last, window_start, window_stop in spans:
+        states = end_padded(states_of(window_start, window_stop)[chosen, first - window_start :], last - first)
         yield states.transpose(0, 1).float().cpu().numpy()
 
 
@@ -204,4 +223,4 @@ def _layer(network: PreTrainedModel, layer: int | str) -> slice:
 def extract(samples: Samples, entry: dict, source: Path | None) -> Iterator[np.ndarray]:
     """Hidden states of a recording by the entry's `model`: blocks (n, layers, width), 50 rows a second."""
     network = load(entry["kind"], entry["model"], download=entry["download"], device=devices.device())
-    return features(network, samples, entry["layer"], entry["window"])
+    return features(network, samples, entry["layer"], entry["window"], entry["blocks"])

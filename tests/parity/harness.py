@@ -43,7 +43,7 @@ SOURCES = {
     "difftalk/audio_features": "models/difftalk/windows.py",
     "difftalk/deepspeech": "models/speech/deepspeech.py",
     "difftalk/schedule": "models/diffusion/schedule.py",
-    "moditalker/atom": "tests/parity/networks/atom.py",
+    "moditalker/atom": "models/moditalker/atom.py",
     "moditalker/atom_sampler": "models/diffusion/samplers.py",
     "moditalker/dataset_landmarks": "models/moditalker/face3d.py",
     "moditalker/motion_align": "models/moditalker/face3d.py",

@@ -299,3 +299,21 @@ def test_a_model_placed_by_hand_is_found_by_its_hub_name(folders, samples, tmp_p
     (tmp_path / "weights/some-hubert").symlink_to(folders["hubert"])
     network = load("hubert", "somebody/some-hubert")
     np.testing.assert_array_equal(whole(network, samples), whole(load("hubert", str(folders["hubert"])), samples))
+
+
+def test_joined_windows_see_nothing_of_each_other(folders, samples):
+    network = load("hubert", str(folders["hubert"]))
+    found = whole(network, samples, layer="last", window=1.0, blocks="joined")
+    assert found.shape == (100, 1, 16)
+    signal = torch.from_numpy((samples - samples.mean()) / samples.std())[None]
+    for start in (0, 16000):
+        alone = hidden_states(network, signal[:, start : start + 16080])[-1]
+        rows = found[start // 320 : start // 320 + len(alone), 0]
+        np.testing.assert_allclose(rows, alone, atol=1e-4)
+
+
+def test_a_rest_without_a_whole_frame_repeats_the_one_before(folders, samples):
+    network = load("hubert", str(folders["hubert"]))
+    found = whole(network, samples[: 16000 + 399], layer="last", window=1.0, blocks="joined")
+    assert len(found) == 52
+    np.testing.assert_array_equal(found[50:], found[[49, 49]])

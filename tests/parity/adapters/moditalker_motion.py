@@ -6,10 +6,10 @@ from functools import cache
 
 import torch
 from harness import by_call, network
-from networks.atom import UNUSED, MotionDecoder
 from torch import Tensor
 
 from models.diffusion import Denoiser, Schedule, cosine_schedule, ddim, guided, truncated
+from models.moditalker.atom import UNUSED, MotionDecoder
 
 Tensors = dict[str, Tensor]
 Network = Callable[[Tensor, Tensor], Tensor]

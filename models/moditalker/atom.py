@@ -28,12 +28,19 @@ class Conditions(NamedTuple):
     face: Tensor
     vector: Tensor
 
+    def where(self, keep: Tensor, others: "Conditions") -> "Conditions":
+        """These for the items of a batch where `keep` (n,) bool holds, the `others` for the rest: one mask for all parts."""
+        pairs = zip(self, others, strict=True)
+        return Conditions(*(torch.where(keep.view(-1, *[1] * (one.ndim - 1)), one, other) for one, other in pairs))
+
 
 class MotionDecoder(nn.Module):
     """The clean residual motion behind a noisy one; the defaults are the published network (48.49 M parameters in use).
 
     A motion is always `length` frames long, with `audio_width` numbers of speech at twice its rate: the stand-ins for
-    dropped conditions have that many positions.
+    dropped conditions have that many positions. What is not published and short trainings need: `normalised` brings speech
+    to zero mean and unit variance; with `direct` the encoded face is added to every frame, a frame's encoded speech to its
+    lips, and each layer's input to its output, so that no attention must first find out what belongs to which frame.
     """
 
     def __init__(
@@ -47,9 +54,11 @@ class MotionDecoder(nn.Module):
         audio_width: int = 1024,
         length: int = 156,
         dropout: float = 0.1,
+        normalised: bool = False,
+        direct: bool = False,
     ) -> None:
         super().__init__()
-        self.width = width
+        self.width, self.length, self.audio_width, self.direct = width, length, audio_width, direct
 
         def encoder() -> nn.Sequential:
             return nn.Sequential(*(EncoderLayer(width, heads, feed_forward, dropout) for _ in range(encoder_layers)))
@@ -61,6 +70,7 @@ class MotionDecoder(nn.Module):
         self.time_mlp = nn.Sequential(nn.Identity(), nn.Linear(width, 4 * width), nn.Mish())
         self.to_time_cond = nn.Sequential(nn.Linear(4 * width, width))
         self.to_time_tokens = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.Unflatten(1, (2, width)))
+        self.audio_norm = nn.BatchNorm1d(audio_width, affine=False) if normalised else nn.Identity()
         self.cond_projection = nn.Linear(audio_width, width)
         self.cond_encoder = encoder()
         self.non_attn_cond_projection = _pooled_projection(width)
@@ -74,10 +84,11 @@ class MotionDecoder(nn.Module):
         self.seqTransDecoder = nn.ModuleDict({"stack": stack})
         self.final_layer = nn.Linear(2 * width, 3 * LANDMARKS)
 
-    def conditions(self, reference: Tensor, hubert: Tensor) -> Conditions:
-        """What to follow: the face `reference` (n, 1, 204), as a motion is, and speech `hubert` (n, 2 length, audio_width)."""
-        audio = self.cond_encoder(self.cond_projection(hubert))
-        repeated = reference.expand(-1, self.face_null_cond_embed.shape[1], -1)
+    def conditions(self, reference: Tensor, speech: Tensor) -> Conditions:
+        """What to follow: the face `reference` (n, 1, 204), as a motion is, and `speech` (n, 2 length, audio_width)."""
+        normed = self.audio_norm(speech.transpose(1, 2)).transpose(1, 2)
+        audio = self.cond_encoder(self.cond_projection(normed))
+        repeated = reference.expand(-1, self.length, -1)
         face = self.face_encoder(self.face_projection(repeated))
         return Conditions(audio, face, self._vector(self.non_attn_cond_projection(audio.mean(dim=1)), face))
 
@@ -91,8 +102,7 @@ class MotionDecoder(nn.Module):
 
         x (n, length, 204) the noisy motion; t (n,) int64 step index 0..999.
         """
-        # The published embedding has its sines first.
-        time = self.time_mlp(sinusoids(t, self.width // 2, span=self.width // 2 - 1).roll(self.width // 2, dims=1))
+        time = self.time_mlp(time_embedding(t, self.width))
         vector = self.to_time_cond(time) + conditions.vector
         tokens = self.to_time_tokens(time)
         everything = self.norm_cond(torch.cat([conditions.audio, tokens, conditions.face], dim=1))
@@ -100,9 +110,13 @@ class MotionDecoder(nn.Module):
         points = x.unflatten(2, (LANDMARKS, 3))
         lips = self.input_projection_lip(points[:, :, LIPS].flatten(2))
         rest = self.input_projection_wo_lip(points[:, :, REST].flatten(2))
+        if self.direct:
+            lips = lips + conditions.audio.unflatten(1, (-1, 2)).mean(dim=2) + conditions.face
+            rest = rest + conditions.face
         state = torch.cat([lips, rest], dim=2)
         for layer in self.seqTransDecoder["stack"]:
-            state = layer(state, vector, everything, face)
+            changed = layer(state, vector, everything, face)
+            state = state + changed if self.direct else changed
         return self.final_layer(state)
 
     def _vector(self, audio: Tensor, face: Tensor) -> Tensor:
@@ -177,6 +191,11 @@ class FiLM(nn.Module):
 def attend(attention: nn.MultiheadAttention, x: Tensor, memory: Tensor) -> Tensor:
     """Attention of x (n, l, width) to `memory` (n, m, width), both rotated by their positions, the values not."""
     return attention(rotated(x), rotated(memory), memory, need_weights=False)[0]
+
+
+def time_embedding(t: Tensor, width: int) -> Tensor:
+    """Step index t (n,) -> (n, width): sines, then cosines, as published."""
+    return sinusoids(t, width // 2, span=width // 2 - 1).roll(width // 2, dims=1)
 
 
 def rotated(x: Tensor) -> Tensor:
