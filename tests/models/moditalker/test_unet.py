@@ -77,4 +77,4 @@ def test_the_published_network_costs_what_was_counted():
             with FlopCounterMode(display=False) as counter:
                 call()
             assert counter.get_total_flops() / 2e9 == pytest.approx(giga, abs=0.001)
-    assert sum(value.numel() for value in unet.parameters()) == 132_168_836
+    assert sum(value.numel() for value in unet.parameters()) == 132_172_804
