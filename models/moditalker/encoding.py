@@ -1,7 +1,7 @@
 """The latents that MToV's UNet learns from: of clips of frames at every few starts (MoDiTalker specification, sections 6.1, 14.5)."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from models.checkpoints import load_weights, read_weights
 from models.moditalker.presets import PRESETS
 from models.precision import autocast
+from models.system import Clip
+from toolkit.media.frames import read_frames
 
 BATCH = 4  # clips of frames encoded at once
 
@@ -84,6 +86,38 @@ def load_autoencoder(path: Path, stage: str, preset: str, device: str | torch.de
     network = PRESETS[stage][preset].build()
     load_weights(network, read_weights(path), path)
     return network.to(device).eval().requires_grad_(False)
+
+
+def assembly() -> Assembly:
+    """That of the published code, with pictures antialiased where they shrink."""
+    from models.moditalker.clips import masked_clip, raster_clip, video_clip
+
+    return Assembly(video_clip, masked_clip, raster_clip)
+
+
+def rgb_stage(weights: Mapping[str, Path]) -> str:
+    """The stage whose weights encode pictures: the last one trained on them that there are weights of."""
+    return "rgb_autoencoder_gan" if "rgb_autoencoder_gan" in weights else "rgb_autoencoder"
+
+
+def load_latents(
+    weights: Mapping[str, Path], preset: str, device: str | torch.device, precision: str = "float32"
+) -> Latents:
+    """Both auto-encoders of a preset, with weights by stage."""
+    stages = (rgb_stage(weights), "motion_autoencoder")
+    return Latents(*(load_autoencoder(weights[stage], stage, preset, device) for stage in stages), assembly(), precision)
+
+
+def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torch.device) -> dict[str, Tensor]:
+    """The table of `encode_clip` for a clip's view, by the auto-encoders trained so far.
+
+    Its landmarks are those that sampling has: its own 3D motion, brought back into the view.
+    """
+    from models.moditalker.face3d import align_motion, read_face3d
+
+    face, latents = read_face3d(clip["face3d"]), load_latents(weights, preset, device)
+    points = align_motion(face.motion, face, np.arange(len(face.motion)))
+    return encode_clip(latents, read_frames(clip["view"]), points, clip.ok, PRESETS["mtov"][preset].stride)
 
 
 def encode_clip(

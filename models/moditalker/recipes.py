@@ -26,8 +26,8 @@ MTOV = {
         validation=0.05,
     ),
     "debug": Recipe(
-        steps=200,
-        batch_size=6,
+        steps=160,
+        batch_size=4,
         learning_rate=2e-3,
         warmup=20,
         decay=0.4,

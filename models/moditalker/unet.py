@@ -20,7 +20,7 @@ from models.unet import (
 )
 
 Planes = list[Tensor]
-"""The xy, yt and xt planes (n, c, h, w) of a clip's latent, each of its own height and width."""
+"""The xy planes (n, c, size, size) of clips' latents, and their planes of one shape (2n, c, frames, size): yt, then xt."""
 
 
 class PlaneUNet(nn.Module):
@@ -93,15 +93,21 @@ class PlaneUNet(nn.Module):
     def _run(self, planes: Planes, t: Tensor) -> Tensor:
         """The planes (n, channels, h, w) of the first convolution through all that follows it."""
         time = self.time_embed(sinusoids(t, self.width // 2, span=self.width // 2))
+        times = [time, time.repeat(2, 1)]
+
+        def run(stage: nn.Module, attention: nn.Module, planes: Planes) -> Planes:
+            made = [stage(plane, time) for plane, time in zip(planes, times, strict=True)]
+            return cut(attention(join(made)), made)
+
         skips = [planes]
         for stage, attention in zip(self.input_blocks[1:], self.input_attns[1:], strict=True):
-            planes = across(attention, [stage(plane, time) for plane in planes])
+            planes = run(stage, attention, planes)
             skips.append(planes)
-        planes = across(self.mid_attn, [self.middle_block(plane, time) for plane in planes])
+        planes = run(self.middle_block, self.mid_attn, planes)
         for stage, attention in zip(self.output_blocks, self.output_attns, strict=True):
             widened = [torch.cat(pair, dim=1) for pair in zip(planes, skips.pop(), strict=True)]
-            planes = across(attention, [stage(plane, time) for plane in widened])
-        return torch.cat([self.out(plane).flatten(2) for plane in planes], dim=2)
+            planes = run(stage, attention, widened)
+        return join([self.out(plane) for plane in planes])
 
     def _known(self, motion: Tensor, masked: Tensor, reference: Tensor) -> Tensor:
         """(n, 3 channels, positions), the reference blank outside of its xy plane."""
@@ -109,9 +115,8 @@ class PlaneUNet(nn.Module):
         return torch.cat([motion, masked, seen], dim=1)
 
     def _cut(self, latent: Tensor) -> Planes:
-        """The planes of a latent (n, c, positions)."""
-        parts = latent.split(self._sizes, dim=2)
-        return [part.unflatten(2, shape) for part, shape in zip(parts, self.planes, strict=True)]
+        xy, yt, xt = latent.split(self._sizes, dim=2)
+        return [xy.unflatten(2, self.planes[0]), torch.cat([yt, xt]).unflatten(2, self.planes[1])]
 
     @property
     def _sizes(self) -> list[int]:
@@ -142,8 +147,15 @@ class TimedBlock(nn.Module):
         return self.skip_connection(resample(x, self.direction)) + self.out_layers[1:](hidden)
 
 
-def across(attention: nn.Module, planes: Planes) -> Planes:
-    """The planes after an attention (n, c, l) -> (n, c, l) over all their places."""
-    joined = attention(torch.cat([plane.flatten(2) for plane in planes], dim=2))
-    parts = joined.split([plane.shape[2] * plane.shape[3] for plane in planes], dim=2)
-    return [part.unflatten(2, plane.shape[2:]) for part, plane in zip(parts, planes, strict=True)]
+def join(planes: Planes) -> Tensor:
+    """All places of the planes (n, c, positions), in the order of a latent."""
+    xy, sides = planes
+    return torch.cat([xy.flatten(2), *sides.flatten(2).chunk(2)], dim=2)
+
+
+def cut(joined: Tensor, like: Planes) -> Planes:
+    """The planes of (n, c, positions), of the shapes of others."""
+    xy, sides = like
+    places = [plane.shape[2] * plane.shape[3] for plane in (xy, sides, sides)]
+    first, *others = joined.split(places, dim=2)
+    return [first.view_as(xy), torch.cat(others).view_as(sides)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from models.diffusion import Denoiser, sample, training_target
-from models.moditalker.encoding import load_autoencoder
+from models.moditalker.encoding import load_autoencoder, rgb_stage
 from models.moditalker.latent_data import ClipLatents
 from models.moditalker.presets import PRESETS, PlanePreset
 from models.moditalker.recipes import RECIPES
@@ -59,14 +59,14 @@ def mtov_task(
 ) -> Task:
     """The stage's training. `options` override the recipe's steps, batch_size, learning_rate, precision and validation.
 
-    Clips have `latents`. `weights` may hold `initial` ones of ours to start from, and those of `rgb_autoencoder`, which
-    shows what the network makes.
+    Clips have `latents`. `weights` may hold `initial` ones of ours to start from, and those of `rgb_autoencoder` or
+    `rgb_autoencoder_gan`, which shows what the network makes.
     """
     weights, recipe, chosen = weights or {}, RECIPES[stage][preset].overridden(options), PRESETS[stage][preset]
     learnt, held = held_out(clips, recipe.validation)
     batches = partial(ClipLatents, reference=chosen.reference)
-    path = weights.get("rgb_autoencoder")
-    rgb = Frozen(load_autoencoder(path, "rgb_autoencoder", preset, "cpu")) if path else None
+    shown = rgb_stage(weights)
+    rgb = Frozen(load_autoencoder(weights[shown], shown, preset, "cpu")) if shown in weights else None
     return stage_task(
         stage,
         preset,
