@@ -31,7 +31,9 @@ def convert_mtov(path: str | Path) -> dict[str, Tensor]:
 
     Raises InputError where the file is another one, or its tensors are not those of the published network at its width.
     """
-    tensors = strip_prefix({name.removeprefix("module."): value for name, value in read_state_dict(path).items()}, PREFIX)
+    tensors = strip_prefix(
+        {name.removeprefix("module."): value for name, value in read_state_dict(path).items()}, PREFIX
+    )
     if not tensors:
         raise InputError(path, f"holds no {PREFIX}*, the names of MToV's UNet", f"Give {PUBLISHED['mtov'].names[0]}")
     weights = {name: value for name, value in tensors.items() if not UNUSED.match(name)}

@@ -105,7 +105,9 @@ def load_latents(
 ) -> Latents:
     """Both auto-encoders of a preset, with weights by stage."""
     stages = (rgb_stage(weights), "motion_autoencoder")
-    return Latents(*(load_autoencoder(weights[stage], stage, preset, device) for stage in stages), assembly(), precision)
+    return Latents(
+        *(load_autoencoder(weights[stage], stage, preset, device) for stage in stages), assembly(), precision
+    )
 
 
 def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torch.device) -> dict[str, Tensor]:
@@ -145,9 +147,7 @@ def encode_clip(
     return table | {"starts": torch.tensor(chosen, dtype=torch.int64)}
 
 
-def windows(
-    frames: Iterable[np.ndarray], length: int, starts: Sequence[int]
-) -> Iterator[tuple[int, list[np.ndarray]]]:
+def windows(frames: Iterable[np.ndarray], length: int, starts: Sequence[int]) -> Iterator[tuple[int, list[np.ndarray]]]:
     """Yield each start, in rising order, with the `length` frames from there on; no more frames are held than that."""
     waiting, held = deque(starts), deque(maxlen=length)
     for number, frame in enumerate(frames):

@@ -76,5 +76,3 @@ def test_the_last_stage_trained_on_pictures_encodes_them(tmp_path, monkeypatch, 
     latents = load_latents(weights, "debug", "cpu")
     assert (latents.rgb.device_of, latents.motion.device_of) == (len(stages) - 1, len(stages))
     assert not latents.rgb.device_of.requires_grad
-
-

@@ -65,3 +65,17 @@ def filled(network: nn.Module, scale: float = 0.3) -> nn.Module:
         for parameter in network.parameters():
             parameter.copy_(scale * torch.randn(parameter.shape, generator=generator))
     return network
+
+
+class ConvolvedAutoEncoder(TinyAutoEncoder):
+    """One that has arithmetic to count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.into, self.back = nn.Conv3d(3, 3, 1), nn.Conv3d(3, 3, 1)
+
+    def encode(self, video: Tensor) -> Tensor:
+        return super().encode(self.into(video)).tanh()
+
+    def decode(self, latent: Tensor) -> Tensor:
+        return self.back(super().decode(latent)).tanh()
