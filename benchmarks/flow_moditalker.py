@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from benchmarks.recorder import Recorder, relative, shared
 from models.diffusion import Denoiser, ddim, noise_for

@@ -1,5 +1,6 @@
 """Latents of a video's clips of frames: which starts, what of each clip, and what is held of it at a time."""
 
+import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,9 +9,11 @@ import torch
 
 from models.checkpoints import write_weights
 from models.moditalker import encoding
-from models.moditalker.encoding import encode_clip, load_autoencoder, load_latents, windows
+from models.moditalker.encoding import encode, encode_clip, load_autoencoder, load_latents, windows
 from models.moditalker.presets import PRESETS
 from tests.models.moditalker.tiny_clips import FRAMES, SIZE, TinyAutoEncoder, masked, raster, tiny_latents, video
+from tests.small_clips import with_files
+from toolkit.media.frames import read_frames
 
 
 @pytest.fixture
@@ -76,3 +79,16 @@ def test_the_last_stage_trained_on_pictures_encodes_them(tmp_path, monkeypatch, 
     latents = load_latents(weights, "debug", "cpu")
     assert (latents.rgb.device_of, latents.motion.device_of) == (len(stages) - 1, len(stages))
     assert not latents.rgb.device_of.requires_grad
+
+
+def test_a_view_is_encoded_with_its_own_motion_brought_back(make_clip, monkeypatch):
+    """The landmarks are those that its 3D faces give, and not those that were detected."""
+    clip, face = make_clip("a", 6, size=32), SimpleNamespace(motion=np.zeros((6, 68, 3)))
+    aligned = np.random.default_rng(0).uniform(4, 28, (6, 68, 2)).astype(np.float32)
+    geometry = SimpleNamespace(read_face3d=lambda path: face, align_motion=lambda motion, face, order: aligned[order])
+    monkeypatch.setitem(sys.modules, "models.moditalker.face3d", geometry)
+    monkeypatch.setattr(encoding, "load_latents", lambda weights, preset, device: tiny_latents())
+    table = encode({}, "debug", with_files(clip, face3d=clip["view"]), "cpu")
+    wanted = encode_clip(tiny_latents(), read_frames(clip["view"]), aligned, np.ones(6, bool), 1)
+    assert table["starts"].tolist() == [0, 1, 2]
+    assert all(torch.equal(table[name], wanted[name]) for name in wanted)
