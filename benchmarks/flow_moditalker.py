@@ -192,7 +192,9 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     networks = random_networks(lambda: networks_of(arguments.preset))
     preset = PRESETS["mtov"][arguments.preset]
-    costs, difference = compare(networks, assembly(), preset, arguments.clips, arguments.calls, arguments.video)
+    costs, difference = compare(
+        networks, assembly(arguments.preset), preset, arguments.clips, arguments.calls, arguments.video
+    )
     print(f"{torch.get_num_threads()} threads; a clip of {networks.rgb.frames} frames costs")
     print(costs.to_string(index=False, na_rep="", float_format="{:.4g}".format))
     whole = costs[costs.part == "whole"].set_index("flow")

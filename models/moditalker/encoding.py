@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -88,11 +88,12 @@ def load_autoencoder(path: Path, stage: str, preset: str, device: str | torch.de
     return network.to(device).eval().requires_grad_(False)
 
 
-def assembly() -> Assembly:
-    """That of the published code, with pictures antialiased where they shrink."""
+def assembly(preset: str) -> Assembly:
+    """How videos are made that the auto-encoders of a preset have learnt from."""
     from models.moditalker.clips import masked_clip, raster_clip, video_clip
 
-    return Assembly(video_clip, masked_clip, raster_clip)
+    raster = partial(raster_clip, contour=PRESETS["motion_autoencoder"][preset].contour)
+    return Assembly(video_clip, masked_clip, raster)
 
 
 def rgb_stage(weights: Mapping[str, Path]) -> str:
@@ -105,9 +106,8 @@ def load_latents(
 ) -> Latents:
     """Both auto-encoders of a preset, with weights by stage."""
     stages = (rgb_stage(weights), "motion_autoencoder")
-    return Latents(
-        *(load_autoencoder(weights[stage], stage, preset, device) for stage in stages), assembly(), precision
-    )
+    networks = [load_autoencoder(weights[stage], stage, preset, device) for stage in stages]
+    return Latents(*networks, assembly(preset), precision)
 
 
 def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torch.device) -> dict[str, Tensor]:

@@ -71,7 +71,7 @@ MTOV = {
     # 132.2 M parameters, 35.8 GMAC a step for 16 frames.
     "published": PlanePreset(),
     "small": PlanePreset(
-        network={"width": 96, "multipliers": (1, 2, 3), "attention": (1, 2)},
+        network={"size": 16, "width": 96, "multipliers": (1, 2, 3), "attention": (1, 2)},
         prediction="residual_start",
         schedule="cosine",
         spacing="trailing",
@@ -84,9 +84,10 @@ MTOV = {
     ),
     "debug": PlanePreset(
         network={
-            "size": 16,
+            "size": 8,
             "frames": 8,
-            "width": 32,
+            "channels": 16,
+            "width": 48,
             "multipliers": (1, 2),
             "attention": (),
             "blocks": 1,
@@ -101,7 +102,6 @@ MTOV = {
         start="noise",
         noise="fixed",
         overlap=2,
-        reference="any",
         stride=1,
     ),
 }

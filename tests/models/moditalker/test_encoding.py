@@ -74,7 +74,7 @@ def test_the_last_stage_trained_on_pictures_encodes_them(tmp_path, monkeypatch, 
         monkeypatch.setitem(PRESETS, stage, {"debug": preset})
         weights[stage] = tmp_path / f"{stage}.safetensors"
         write_weights(weights[stage], {"device_of": torch.tensor(float(number))}, {})
-    monkeypatch.setattr(encoding, "assembly", lambda: tiny_latents().assembly)
+    monkeypatch.setattr(encoding, "assembly", lambda preset: tiny_latents().assembly)
     load_autoencoder.cache_clear()
     latents = load_latents(weights, "debug", "cpu")
     assert (latents.rgb.device_of, latents.motion.device_of) == (len(stages) - 1, len(stages))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -102,6 +103,25 @@ def test_each_clip_is_encoded_twice_and_the_reference_once(monkeypatch, overlap)
         numbers = video.order[np.minimum(np.arange(start, start + FRAMES), 15)]
         wanted = made.latents.assembly.masked(list(video.frames[numbers]), video.points[numbers], SIZE)
         torch.testing.assert_close(clip, wanted)
+
+
+def test_no_more_is_read_than_the_next_clips_need():
+    class Watched:
+        """Frames that note which were read."""
+
+        read: ClassVar[list[int]] = []
+
+        def __getitem__(self, number: int) -> np.ndarray:
+            self.read.append(number)
+            return np.full((32, 32, 3), number, np.uint8)
+
+    length = 200
+    points = np.full((length, 68, 2), 16, np.float32)
+    made = sampler(clips_at_once=2, steps=2).pictures(Driving(Watched(), points, points, np.arange(length)), "a", 0)
+    next(made)
+    assert Watched.read == [0, *range(2 * FRAMES)]
+    assert sum(1 for _ in made) == length - 1
+    assert Watched.read == [0, *range(length)], "each frame once"
 
 
 def calls_of(made: VideoSampler, video: Driving, monkeypatch) -> list[tuple[torch.Tensor, torch.Tensor]]:
