@@ -222,7 +222,7 @@ def test_published_weights_are_of_the_width_they_have(tmp_path, monkeypatch, pre
     chosen = replace(PRESETS["mtov"][preset], network=PRESETS["mtov"]["debug"].network)
     monkeypatch.setitem(PRESETS["mtov"], preset, chosen)
     write_weights(tmp_path / "mtov.safetensors", chosen.build(width).state_dict(), {})
-    assert load_unet(tmp_path / "mtov.safetensors", preset, "cpu").width == (width or 32)
+    assert load_unet(tmp_path / "mtov.safetensors", preset, "cpu").width == (width or chosen.network["width"])
 
 
 def test_weights_of_another_network_are_named_by_their_file(tmp_path):
