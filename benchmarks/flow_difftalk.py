@@ -13,20 +13,17 @@ a multiply-accumulate; `quick` has additions beside them that are not counted, b
 """
 
 import argparse
-import copy
-import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Sequence
 from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+from benchmarks.recorder import Recorder, relative, shared
 from models.difftalk.encoding import pictures
 from models.difftalk.first_stage import FirstStage
 from models.difftalk.masks import REGIONS
@@ -61,68 +58,11 @@ class Scene(NamedTuple):
     windows: Tensor
 
 
-class Call(NamedTuple):
-    """One call: how many pictures it took, its seconds, its multiply-accumulates where they were counted, and the result."""
-
-    pictures: int
-    seconds: float
-    operations: int | None
-    result: Tensor | None
-
-
-class Recorder:
-    """The calls of a flow's parts, of which it counts the arithmetic and keeps the results while it is `counting`."""
-
-    def __init__(self) -> None:
-        self.calls: dict[str, list[Call]] = {part: [] for part in PARTS}
-        self.counting = True
-
-    def __call__(self, part: str, function: Callable) -> Callable:
-        """The function, whose calls are recorded as that part."""
-
-        def recorded(x: Tensor, *others: object) -> object:
-            attention = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-            counter = FlopCounterMode(display=False, custom_mapping={attention: _attention_operations})
-            begin = time.perf_counter()
-            with counter if self.counting else nullcontext():
-                result = function(x, *others)
-            seconds = time.perf_counter() - begin
-            operations = counter.get_total_flops() // 2 if self.counting else None
-            self.calls[part].append(Call(len(x), seconds, operations, result if self.counting else None))
-            return result
-
-        return recorded
-
-    def of_methods(self, module: nn.Module, **methods: str) -> None:
-        """Record the module's own methods, by part."""
-        for part, method in methods.items():
-            setattr(module, method, self(part, getattr(module, method)))
-
-    def operations(self, part: str) -> float:
-        """Multiply-accumulates for a picture, without those that a first call alone needs."""
-        return min((call.operations / call.pictures for call in self.calls[part] if call.operations), default=0)
-
-    def seconds(self, part: str) -> float:
-        """Seconds for a picture, at best."""
-        return min((call.seconds / call.pictures for call in self.calls[part]), default=0)
-
-    def outputs(self) -> list[Tensor]:
-        """What the network answered at the steps that were counted."""
-        return [call.result for call in self.calls["step"] if call.result is not None]
-
-
-def _attention_operations(
-    query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: object, **__: object
-) -> int:
-    """PyTorch's counter knows the fused attention of GPUs alone."""
-    return sdpa_flop_count(query, key, value)
-
-
 class Published:
     """The published flow, on our networks' weights."""
 
     def __init__(self, networks: Networks, preset: str) -> None:
-        self.networks, self.recorder = shared(networks), Recorder()
+        self.networks, self.recorder = shared(networks), Recorder(PARTS)
         self.size, self.preset = PRESETS["first_stage"][preset].size, PRESETS["unet"][preset]
         self.recorder.of_methods(self.networks.first_stage, encode="encode", decode="decode")
         self.step = self.recorder("step", self.whole_step)
@@ -169,7 +109,7 @@ class Ours:
 
     def __init__(self, networks: Networks, preset: str, quick: bool) -> None:
         first_stage, network = shared(networks)
-        self.sampler, self.recorder = DiffTalk(first_stage, network, preset, OPTIONS), Recorder()
+        self.sampler, self.recorder = DiffTalk(first_stage, network, preset, OPTIONS), Recorder(PARTS)
         if quick:
             with_winograd(network)
         self.recorder.of_methods(first_stage, encode="encode", decode="decode")
@@ -194,12 +134,6 @@ class Ours:
 def written_out(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """Attention (n, heads, tokens, width) with its whole matrix, as the published code has it."""
     return (query @ key.transpose(-2, -1) * query.shape[-1] ** -0.5).softmax(dim=-1) @ value
-
-
-def shared(networks: Networks) -> Networks:
-    """Networks of their own on the same tensors."""
-    tensors = [tensor for network in networks for tensor in (*network.parameters(), *network.buffers())]
-    return copy.deepcopy(networks, {id(tensor): tensor for tensor in tensors})
 
 
 def random_networks(preset: str) -> Networks:
@@ -274,19 +208,14 @@ def _difference(
     published_steps: Sequence[Tensor],
 ) -> dict[str, object]:
     levels = np.abs(to_pixels(ours[1]).astype(float) - to_pixels(published[1]))
-    steps = [_relative(*pair) for pair in zip(our_steps, published_steps, strict=True)]
+    steps = [relative(*pair) for pair in zip(our_steps, published_steps, strict=True)]
     return {
         "flow": name,
         "network": max(steps),
-        "latents": _relative(ours[0], published[0]),
+        "latents": relative(ours[0], published[0]),
         "levels of 255": levels.mean(),
         "at most": levels.max(),
     }
-
-
-def _relative(ours: Tensor, published: Tensor) -> float:
-    """The largest difference over the largest value."""
-    return ((ours - published).abs().max() / published.abs().max()).item()
 
 
 if __name__ == "__main__":

@@ -115,7 +115,11 @@ def _loggers(folder: Path) -> list[Logger]:
 def _callbacks(task: Task, last: Path, seed: int, pause: float, seconds: float | None) -> list[lightning.Callback]:
     steps = Steps(task.steps, task.accumulate)
     adversarial = isinstance(task.module, AdversarialTraining)
-    counts = task.module.generator_learns if adversarial else lambda step: True
+    learns = task.module.generator_learns if adversarial else lambda step: True
+
+    def counts(step: int) -> bool:
+        return learns(step) and (step + 1) % task.ema_every == 0
+
     average = Average(task.ema_decay, task.ema_warmup, steps, task.averaged, counts)
     callbacks = [SeededBatches(seed), average, KeepLast(last, pause, steps), StopAtEnd(steps, seconds)]
     if task.validation is None:
@@ -175,6 +179,7 @@ def _fingerprint(task: Task, seed: int, devices: int) -> dict:
         "batch_size",
         "ema_decay",
         "ema_warmup",
+        "ema_every",
         "averaged",
         "precision",
         "gradient_clip",

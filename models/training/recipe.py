@@ -20,6 +20,7 @@ class Recipe:
     betas          of AdamW
     weight_decay   of AdamW, which at zero is Adam
     ema_warmup     the running average forgets faster at the start (models/training/task.py)
+    ema_every      steps between two of its updates
     validation     share of the clips that is held out to validate on (models/training/validation.py)
     validate_every steps between two validations
     patience       validations without a smaller loss after which the stage ends, with the weights of the smallest; None
@@ -39,6 +40,7 @@ class Recipe:
     precision: str = "32-true"
     ema_decay: float = 0.9999
     ema_warmup: bool = False
+    ema_every: int = 1
     validation: float = 0.0
     validate_every: int = 1000
     patience: int | None = None
@@ -76,6 +78,6 @@ class Recipe:
 
     def task_arguments(self) -> dict:
         """What `models.training.Task` takes from a recipe, by its names there."""
-        names = ("batch_size", "steps", "ema_decay", "ema_warmup", "precision", "gradient_clip", "accumulate")
-        names += ("validate_every", "patience")
+        names = ("batch_size", "steps", "ema_decay", "ema_warmup", "ema_every", "precision", "gradient_clip")
+        names += ("accumulate", "validate_every", "patience")
         return {name: getattr(self, name) for name in names}

@@ -28,7 +28,8 @@ class Task:
     batch_size     items in a batch, per process and accumulated part
     steps          how long it trains; `accumulate` batches are one step, however many optimisers step in them
     ema_decay      of the running average of the weights, from a copy of the first ones
-    ema_warmup     lets the average forget faster at the start: decay min(ema_decay, (1 + n) / (10 + n)) after n steps
+    ema_warmup     lets the average forget faster at the start: decay min(ema_decay, (1 + n) / (10 + n)) after n updates
+    ema_every      steps between two updates of the average
     averaged       names of the module's parts that are averaged (`network`, `network.unet`), all of it if there are none;
                    the rest has the weights of the last step
     precision      Lightning's name: `32-true`, `bf16-mixed`, `16-mixed`
@@ -50,6 +51,7 @@ class Task:
     steps: int
     ema_decay: float = 0.9999
     ema_warmup: bool = False
+    ema_every: int = 1
     averaged: tuple[str, ...] = ()
     precision: str = "32-true"
     gradient_clip: float | None = None

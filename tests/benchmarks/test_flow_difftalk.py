@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks.flow_difftalk import Recorder, compare, written_out
+from benchmarks.flow_difftalk import PARTS, compare, written_out
+from benchmarks.recorder import Recorder
 from models.winograd import with_winograd
 
 
@@ -43,7 +44,7 @@ def test_ours_computes_less(tables):
 
 @torch.inference_mode()
 def test_arithmetic_of_attention_and_of_quick_convolutions_is_counted():
-    recorder = Recorder()
+    recorder = Recorder(PARTS)
     query, key, value = torch.randn(3, 2, 4, 16, 8).unbind()
     fused = recorder("step", functional.scaled_dot_product_attention)(query, key, value)
     torch.testing.assert_close(fused, written_out(query, key, value))

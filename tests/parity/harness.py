@@ -49,7 +49,7 @@ SOURCES = {
     "moditalker/motion_align": "models/moditalker/face3d.py",
     "moditalker/mtov_first_stage_loss": "models/training/losses.py",
     "moditalker/mtov_sampler": "models/diffusion/samplers.py",
-    "moditalker/mtov_unet": "tests/parity/networks/mtov_unet.py",
+    "moditalker/mtov_unet": "models/moditalker/unet.py",
 }
 
 # Relative error, by the longest matching prefix of <case>.<output>. 1e-4 is the general bar; the specifications say

@@ -105,13 +105,13 @@ def test_training_learns(tmp_path):
     torch.testing.assert_close(weights["weight"], torch.tensor([[0.8, -1.6, 0.4]]), atol=0.15, rtol=0)
 
 
-@pytest.mark.parametrize("warmup", [False, True])
-def test_average_is_the_published_recursion(tmp_path, warmup):
-    job = task(steps=12, ema_decay=0.9, ema_warmup=warmup)
+@pytest.mark.parametrize(("warmup", "every"), [(False, 1), (True, 1), (True, 5)])
+def test_average_is_the_published_recursion(tmp_path, warmup, every):
+    job = task(steps=12, ema_decay=0.9, ema_warmup=warmup, ema_every=every)
     weights = run(tmp_path, job)
     history = job.module.history[:13]  # the average is copied into the module only after the last step
     expected = history[0]
-    for n, current in enumerate(history[1:], start=1):
+    for n, current in enumerate(history[every::every], start=1):
         decay = min(0.9, (1 + n) / (10 + n)) if warmup else 0.9
         expected = decay * expected + (1 - decay) * current
     torch.testing.assert_close(weights["weight"], expected, rtol=1e-6, atol=1e-7)

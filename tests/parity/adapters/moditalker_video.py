@@ -5,10 +5,11 @@ import re
 
 import torch
 from harness import by_call, network
-from networks.mtov_unet import UNUSED, PlaneUNet
 from torch import Tensor, nn
 
 from models.diffusion import Denoiser, Schedule, ddim, scaled_linear_schedule, truncated
+from models.moditalker.checkpoints import UNUSED
+from models.moditalker.unet import PlaneUNet
 
 Tensors = dict[str, Tensor]
 PREFIX = "diffusion_model"

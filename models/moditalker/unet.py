@@ -1,6 +1,5 @@
 """MToV's UNet: the noise in a clip's latent, three planes at once (MoDiTalker specification, section 9; PVDM, Yu et al. 2023)."""
 
-import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -20,8 +19,8 @@ from models.unet import (
     up_blocks,
 )
 
-# Parameters of the published files that nothing uses.
-UNUSED = re.compile(r"output_bg_(blocks|attns)\.")
+Planes = list[Tensor]
+"""The xy planes (n, c, size, size) of clips' latents, and their planes of one shape (2n, c, frames, size): yt, then xt."""
 
 
 class PlaneUNet(nn.Module):
@@ -47,7 +46,7 @@ class PlaneUNet(nn.Module):
     ) -> None:
         super().__init__()
         self.planes = ((size, size), (frames, size), (frames, size))
-        self.width = width
+        self.width, self.channels = width, channels
         embedding = 4 * width
         layout = (width, multipliers, attention, blocks)
         block = partial(TimedBlock, groups=groups, embedding=embedding)
@@ -68,26 +67,56 @@ class PlaneUNet(nn.Module):
         )
 
     def forward(self, x: Tensor, t: Tensor, motion: Tensor, masked: Tensor, reference: Tensor) -> Tensor:
-        """The noise (n, channels, positions) in the latent x, of the same shape.
+        """The prediction (n, channels, positions) for the latent x of that shape, by published training the noise in it.
 
         t (n,) int64 step index 0..999; the latents `motion` of the landmarks' video and `masked` of the video without the
         lower face, of x's shape too; `reference` (n, channels, at least size * size), of whose latent the xy plane is seen.
         """
+        joined = torch.cat([x, self._known(motion, masked, reference)], dim=1)
+        return self._run([self.input_blocks[0](plane) for plane in self._cut(joined)], t)
+
+    def prepare(self, motion: Tensor, masked: Tensor, reference: Tensor) -> Planes:
+        """For `denoise`, the first convolution of what is known, which is the same at every sampling step; arguments as
+        `forward`'s."""
+        (first,) = self.input_blocks[0]
+        kernel = first.weight[:, self.channels :]
+        known = self._cut(self._known(motion, masked, reference))
+        return [functional.conv2d(plane, kernel, first.bias, padding=first.padding) for plane in known]
+
+    def denoise(self, x: Tensor, t: Tensor, prepared: Planes) -> Tensor:
+        """What `forward` gives, from what is prepared."""
+        (first,) = self.input_blocks[0]
+        kernel = first.weight[:, : self.channels]
+        noisy = [functional.conv2d(plane, kernel, padding=first.padding) for plane in self._cut(x)]
+        return self._run([plane + known for plane, known in zip(noisy, prepared, strict=True)], t)
+
+    def _run(self, planes: Planes, t: Tensor) -> Tensor:
+        """The planes (n, channels, h, w) of the first convolution through all that follows it."""
         time = self.time_embed(sinusoids(t, self.width // 2, span=self.width // 2))
-        seen = functional.pad(reference[:, :, : self._sizes[0]], (0, sum(self._sizes[1:])))
-        joined = torch.cat([x, motion, masked, seen], dim=1)
-        planes = [
-            flat.unflatten(2, shape) for flat, shape in zip(joined.split(self._sizes, dim=2), self.planes, strict=True)
-        ]
-        skips = []
-        for stage, attention in zip(self.input_blocks, self.input_attns, strict=True):
-            planes = across(attention, [stage(plane, time) for plane in planes])
+        times = [time, time.repeat(2, 1)]
+
+        def run(stage: nn.Module, attention: nn.Module, planes: Planes) -> Planes:
+            made = [stage(plane, time) for plane, time in zip(planes, times, strict=True)]
+            return cut(attention(join(made)), made)
+
+        skips = [planes]
+        for stage, attention in zip(self.input_blocks[1:], self.input_attns[1:], strict=True):
+            planes = run(stage, attention, planes)
             skips.append(planes)
-        planes = across(self.mid_attn, [self.middle_block(plane, time) for plane in planes])
+        planes = run(self.middle_block, self.mid_attn, planes)
         for stage, attention in zip(self.output_blocks, self.output_attns, strict=True):
             widened = [torch.cat(pair, dim=1) for pair in zip(planes, skips.pop(), strict=True)]
-            planes = across(attention, [stage(plane, time) for plane in widened])
-        return torch.cat([self.out(plane).flatten(2) for plane in planes], dim=2)
+            planes = run(stage, attention, widened)
+        return join([self.out(plane) for plane in planes])
+
+    def _known(self, motion: Tensor, masked: Tensor, reference: Tensor) -> Tensor:
+        """(n, 3 channels, positions), the reference blank outside of its xy plane."""
+        seen = functional.pad(reference[:, :, : self._sizes[0]], (0, sum(self._sizes[1:])))
+        return torch.cat([motion, masked, seen], dim=1)
+
+    def _cut(self, latent: Tensor) -> Planes:
+        xy, yt, xt = latent.split(self._sizes, dim=2)
+        return [xy.unflatten(2, self.planes[0]), torch.cat([yt, xt]).unflatten(2, self.planes[1])]
 
     @property
     def _sizes(self) -> list[int]:
@@ -118,8 +147,15 @@ class TimedBlock(nn.Module):
         return self.skip_connection(resample(x, self.direction)) + self.out_layers[1:](hidden)
 
 
-def across(attention: nn.Module, planes: list[Tensor]) -> list[Tensor]:
-    """The planes (n, c, h, w), each with its height and width, after an attention (n, c, l) -> (n, c, l) over all their places."""
-    joined = attention(torch.cat([plane.flatten(2) for plane in planes], dim=2))
-    parts = joined.split([plane.shape[2] * plane.shape[3] for plane in planes], dim=2)
-    return [part.unflatten(2, plane.shape[2:]) for part, plane in zip(parts, planes, strict=True)]
+def join(planes: Planes) -> Tensor:
+    """All places of the planes (n, c, positions), in the order of a latent."""
+    xy, sides = planes
+    return torch.cat([xy.flatten(2), *sides.flatten(2).chunk(2)], dim=2)
+
+
+def cut(joined: Tensor, like: Planes) -> Planes:
+    """The planes of (n, c, positions), of the shapes of others."""
+    xy, sides = like
+    places = [plane.shape[2] * plane.shape[3] for plane in (xy, sides, sides)]
+    first, *others = joined.split(places, dim=2)
+    return [first.view_as(xy), torch.cat(others).view_as(sides)]
