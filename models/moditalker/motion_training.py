@@ -61,11 +61,13 @@ def motion_losses(predicted: Tensor, motion: Tensor) -> dict[str, Tensor]:
     }
 
 
-def task(preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None) -> Task:
-    """The training of `atom`. `options` override the preset's steps, batch_size, learning_rate, precision and validation, and
+def motion_task(
+    stage: str, preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str, Path] | None = None
+) -> Task:
+    """The stage's training. `options` override the preset's steps, batch_size, learning_rate, precision and validation, and
     may name a folder of `items` that were imported, to learn from as well (`motion_data.imported`). `weights` may hold
     `initial` ones of ours (.safetensors) to start from. InputError where no clip has a whole window."""
-    chosen, recipe = PRESETS["atom"][preset], RECIPES["atom"][preset].overridden(options)
+    chosen, recipe = PRESETS[stage][preset], RECIPES[stage][preset].overridden(options)
     clips = [*clips, *(imported(Path(options["items"])) if options.get("items") else ())]
     learnt, held = held_out(long_enough(clips, chosen.length), recipe.validation)
     batches = partial(MotionData, length=chosen.length)
@@ -74,7 +76,7 @@ def task(preset: str, options: dict, clips: Sequence[Clip], weights: Mapping[str
         words = "%.2g%% of the motion is further than %g from its window's first frame, which sampling will not reach"
         logger.warning(words, 100 * share, chosen.limit)
     return stage_task(
-        "atom",
+        stage,
         preset,
         recipe,
         MotionTraining(chosen, recipe, data.speech_width),

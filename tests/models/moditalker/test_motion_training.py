@@ -11,7 +11,7 @@ from models.checkpoints import write_weights
 from models.diffusion import cosine_schedule
 from models.moditalker import motion_training
 from models.moditalker.motion_sampling import load
-from models.moditalker.motion_training import MotionTraining, motion_losses, task
+from models.moditalker.motion_training import MotionTraining, motion_losses, motion_task
 from models.moditalker.presets import PRESETS, AtomPreset
 from models.moditalker.recipes import RECIPES
 from models.training import fit
@@ -65,7 +65,7 @@ def test_the_loss_weighs_motion_and_its_change():
 
 
 def test_first_loss_is_that_of_a_network_that_says_nothing(talker):
-    job = task("debug", {}, [talker("a", 20)])
+    job = motion_task("atom", "debug", {}, [talker("a", 20)])
     for parameter in job.module.network.final_layer.parameters():
         parameter.data.zero_()
     batch = job.data.batch(np.random.default_rng(0), 4)
@@ -77,7 +77,7 @@ def test_items_without_conditions_do_not_see_them(talker):
     recipe = replace(RECIPES["atom"]["debug"], dropped=1.0)
     torch.manual_seed(0)
     module = MotionTraining(replace(PRESETS["atom"]["debug"], network=TINY), recipe, 4)
-    batch = task("debug", {}, [talker("a", 20)]).data.batch(np.random.default_rng(0), 2)
+    batch = motion_task("atom", "debug", {}, [talker("a", 20)]).data.batch(np.random.default_rng(0), 2)
     other = batch | {"speech": -batch["speech"], "reference": batch["reference"] + 1}
 
     def loss(given: dict) -> float:
@@ -91,7 +91,7 @@ def test_items_without_conditions_do_not_see_them(talker):
 
 def test_the_recipe_chooses_the_optimiser(talker):
     clips = [talker("a", 20)]
-    job = task("debug", {}, clips)
+    job = motion_task("atom", "debug", {}, clips)
     assert isinstance(job.module.configure_optimizers()["optimizer"], AdamW)
     published = MotionTraining(replace(AtomPreset(), network=TINY), RECIPES["atom"]["published"], 4)
     optimizer = published.configure_optimizers()["optimizer"]
@@ -102,21 +102,21 @@ def test_the_recipe_chooses_the_optimiser(talker):
 def test_what_sampling_does_not_reach_is_said(talker, monkeypatch, caplog):
     limited = replace(PRESETS["atom"]["debug"], limit=0.5)
     monkeypatch.setitem(motion_training.PRESETS["atom"], "debug", limited)
-    task("debug", {}, [talker("a", 20)])
+    motion_task("atom", "debug", {}, [talker("a", 20)])
     assert "further than 0.5 from its window's first frame" in caplog.text
 
 
 def test_clips_that_are_too_short_are_left_out_before_any_is_held_out(talker, monkeypatch):
     recipe = replace(RECIPES["atom"]["debug"], validation=0.3)
     monkeypatch.setitem(motion_training.RECIPES["atom"], "debug", recipe)
-    job = task("debug", {}, [talker("long", 9), talker("longer", 10), *(talker(name, 7) for name in "abcdefgh")])
+    job = motion_task("atom", "debug", {}, [talker("long", 9), talker("longer", 10), *(talker(name, 7) for name in "abcdefgh")])
     assert len(job.held_out) == 1
     assert job.held_out[0] in ("long", "longer")
 
 
 def test_a_training_of_short_clips_alone_is_refused(talker):
     with pytest.raises(InputError, match="none shows a face for 8 frames"):
-        task("debug", {}, [talker("a", 7)])
+        motion_task("atom", "debug", {}, [talker("a", 7)])
 
 
 def test_the_network_may_see_a_linear_guess_instead_of_noise():
@@ -142,7 +142,7 @@ def test_a_training_with_adan_goes_on_where_it_stopped(talker, tmp_path, monkeyp
 
     def trained(folder: str, steps: int) -> dict[str, torch.Tensor]:
         torch.manual_seed(0)
-        job = task("debug", {"steps": steps, "batch_size": 2}, [clip])
+        job = motion_task("atom", "debug", {"steps": steps, "batch_size": 2}, [clip])
         return fit(job, tmp_path / folder, seed=0, accelerator="cpu")
 
     trained("run", 3)
@@ -154,7 +154,7 @@ def test_a_training_with_adan_goes_on_where_it_stopped(talker, tmp_path, monkeyp
 def test_training_learns_and_samples(talker, tmp_path):
     torch.manual_seed(0)
     clips = [talker(name, frames) for name, frames in (("a", 20), ("bb", 24))]
-    job = task("debug", {"steps": 80, "learning_rate": 1e-2}, clips)
+    job = motion_task("atom", "debug", {"steps": 80, "learning_rate": 1e-2}, clips)
     weights = fit(job, tmp_path / "run", seed=0, accelerator="cpu")
     batch = job.data.batch(np.random.default_rng(0), 16)
     silent = sum(motion_losses(torch.zeros_like(batch["motion"]), batch["motion"]).values())
