@@ -73,8 +73,7 @@ def fit(
             use_distributed_sampler=False,
         )
         if trainer.strategy.root_device.type == "cpu":
-            # Convolutions take a fifth less time; not measured on GPUs.
-            task.module.to(memory_format=torch.channels_last)
+            _put_channels_last(task.module)
         data = _NumberedData(task.data, task.batch_size, seed, workers)
         trainer.fit(task.module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
     finally:
@@ -84,6 +83,13 @@ def fit(
     _remeasure(task, seed, trainer.strategy.root_device)
     weights = getattr(task.module, task.network).state_dict()
     return {name: weight.contiguous() for name, weight in weights.items()}
+
+
+def _put_channels_last(module: nn.Module) -> None:
+    """Convolutions of pictures take a fifth less time with kernels that lie like this; not measured on GPUs."""
+    for weight in module.parameters():
+        if weight.dim() == 4:  # those of videos have five dimensions
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
 
 def trained_steps(folder: str | Path) -> int:

@@ -90,10 +90,11 @@ class Pictures(Lines):
 
 def test_kernels_are_learnt_with_channels_last_and_come_back_as_files_hold_them(tmp_path):
     job = task()
-    job.module.network = nn.Conv2d(3, 2, 3, padding=1)
+    job.module.network, job.module.videos = nn.Conv2d(3, 2, 3, padding=1), nn.Conv3d(3, 2, 3)
     job = replace(job, data=Pictures())
     weights = run(tmp_path, job)
     assert job.module.network.weight.is_contiguous(memory_format=torch.channels_last)
+    assert job.module.videos.weight.is_contiguous()
     assert weights["weight"].is_contiguous()
     assert torch.equal(weights["weight"], job.module.network.weight)
     save(weights)  # safetensors takes no others
