@@ -45,7 +45,12 @@ SOURCES = {
     "difftalk/schedule": "models/diffusion/schedule.py",
     "moditalker/atom": "tests/parity/networks/atom.py",
     "moditalker/atom_sampler": "models/diffusion/samplers.py",
-    "moditalker/mtov_first_stage_loss": "models/training/losses.py",
+    "moditalker/lpips_vgg": "models/perception/lpips.py",
+    "moditalker/mtov_autoencoder": "models/moditalker/autoencoder.py",
+    "moditalker/mtov_autoencoder_256": "models/moditalker/autoencoder.py",
+    "moditalker/mtov_discriminator_2d": "models/discriminators.py",
+    "moditalker/mtov_discriminator_3d": "models/discriminators.py",
+    "moditalker/mtov_first_stage_loss": "models/moditalker/autoencoder_training.py",
     "moditalker/mtov_sampler": "models/diffusion/samplers.py",
     "moditalker/mtov_unet": "tests/parity/networks/mtov_unet.py",
 }
@@ -91,6 +96,10 @@ TOLERANCES = {
     "metrics/smoothness": 1e-3,
     "metrics/ssim": 1e-6,
     "moditalker/atom": 1e-5,
+    "moditalker/lpips_vgg": 1e-5,
+    "moditalker/mtov_autoencoder": 1e-5,
+    "moditalker/mtov_discriminator": 1e-5,
+    "moditalker/mtov_first_stage_loss": 1e-5,
     "moditalker/mtov_sampler": 1e-5,
     "moditalker/mtov_sampler.latent_eta0": 3e-5,  # the stored one is 8e-6 away from a network in float64
     "moditalker/mtov_unet": 1e-5,
@@ -235,8 +244,12 @@ def tolerance(output: str) -> float:
 
 
 def _inputs(case: dict, inputs: dict[str, Tensor], call: str) -> dict[str, Tensor]:
-    """A call's inputs after those of the calls that its text names; its own count where both have one."""
-    named = re.findall(r"call '(\w+)'", case["calls"].get(call, {}).get("returns", ""))
+    """A call's inputs after those of the calls that its text names, or where it names none ("same x") and takes no argument
+    of the call before it; its own count where both have one."""
+    entry, calls = case["calls"].get(call, {}), list(case["calls"])
+    named = re.findall(r"call '(\w+)'", entry.get("returns", ""))
+    if call in calls[1:] and not named and not entry.get("arguments", True):
+        named = [calls[calls.index(call) - 1]]
     return {name: value for source in (*named, call) for name, value in _of(inputs, source).items()}
 
 

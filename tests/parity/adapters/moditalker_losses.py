@@ -27,7 +27,7 @@ def perceptual_network(case: dict) -> LPIPS:
     names = {
         name: re.sub(r"^(net\.slice\d+\.)", "features.", name.removeprefix("perceptual_loss."))
         for name in case["tensors"]
-        if name.startswith("perceptual_loss.") and "scaling_layer" not in name
+        if not name.startswith("discriminator_") and "scaling_layer" not in name
     }
     weights = fill.state_dict(case)
     built = LPIPS("vgg")
