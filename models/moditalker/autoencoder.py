@@ -25,9 +25,12 @@ class PlaneTransformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, positions, c) -> (n, c)."""
-        for attention, feed_forward in self.layers:
-            x = feed_forward(attention(x))
-        return x[:, 0]
+        *layers, (attention, feed_forward) = self.layers
+        for mixed, fed in layers:
+            x = fed(mixed(x))
+        # Of the last layer nothing else is needed.
+        first = x[:, :1] + attention.fn(attention.norm(x), wanted=1)
+        return feed_forward(first)[:, 0]
 
 
 class VideoAutoencoder(nn.Module):
@@ -112,7 +115,10 @@ class VideoAutoencoder(nn.Module):
         """(n, a, b, positions, c) -> (n, latent channels, a, b)."""
         n, a, b, length, _ = sequences.shape
         token = getattr(self, f"{plane}_token").expand(n * a * b, -1, -1)
-        x = torch.cat((sequences.flatten(0, 2), token), dim=1) + getattr(self, f"{plane}_pos_embedding")[:, : length + 1]
+        x = (
+            torch.cat((sequences.flatten(0, 2), token), dim=1)
+            + getattr(self, f"{plane}_pos_embedding")[:, : length + 1]
+        )
         found = getattr(self, f"{plane}_quant_attn")(x).view(n, a, b, -1)
         return getattr(self, f"pre_{plane}")(found.permute(0, 3, 1, 2))
 

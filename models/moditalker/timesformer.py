@@ -31,9 +31,10 @@ class Attention(nn.Module):
         self.to_qkv = nn.Linear(channels, 3 * heads * width, bias=False)
         self.to_out = nn.Sequential(nn.Linear(heads * width, channels))
 
-    def forward(self, x: Tensor, rotation: Rotation | None = None) -> Tensor:
-        """(n, positions, c) -> the same."""
+    def forward(self, x: Tensor, rotation: Rotation | None = None, wanted: int | None = None) -> Tensor:
+        """(n, positions, c) -> the same, or the first so many positions that are `wanted`."""
         queries, keys, values = self.to_qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        queries = queries[:, :, :wanted]
         if rotation is not None:
             queries, keys = rotated(queries, rotation), rotated(keys, rotation)
         found = functional.scaled_dot_product_attention(queries, keys, values)
@@ -86,7 +87,9 @@ class TimeSformer(nn.Module):
     With a `patch` it takes videos, whose squares of so many pixels become its channels (`to_patch_embedding`).
     """
 
-    def __init__(self, channels: int, depth: int, heads: int, head_width: int, patch: int = 0, colours: int = 3) -> None:
+    def __init__(
+        self, channels: int, depth: int, heads: int, head_width: int, patch: int = 0, colours: int = 3
+    ) -> None:
         super().__init__()
         self.patch, self.head_width = patch, head_width
         if patch:

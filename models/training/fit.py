@@ -73,7 +73,9 @@ def fit(
             use_distributed_sampler=False,
         )
         if trainer.strategy.root_device.type == "cpu":
-            task.module.to(memory_format=torch.channels_last)  # convolutions take a fifth less time; not measured on GPUs
+            task.module.to(
+                memory_format=torch.channels_last
+            )  # convolutions take a fifth less time; not measured on GPUs
         data = _NumberedData(task.data, task.batch_size, seed, workers)
         trainer.fit(task.module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
     finally:

@@ -3,10 +3,10 @@
 from copy import deepcopy
 from functools import partial
 
-from adapters.moditalker_losses import perceptual_network
 from harness import by_call, network, number
 from torch import Tensor
 
+from adapters.moditalker_losses import perceptual_network
 from models.discriminators import PatchDiscriminator
 from models.moditalker.autoencoder import VideoAutoencoder
 

@@ -1,0 +1,65 @@
+"""MoDiTalker's sizes: `published` (the published configuration), `small` (one GPU, hours) and `debug` (a CPU, minutes)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.moditalker.autoencoder import VideoAutoencoder
+
+
+# The auto-encoders.
+
+
+@dataclass(frozen=True)
+class AutoencoderPreset:
+    """How an auto-encoder is built and trained. All three stages of a preset have networks of one shape.
+
+    network     constructor arguments of `VideoAutoencoder`; what is not named has the published value
+    perceptual  weight of LPIPS in its training; at 0 that network is not needed
+    judges      width of the first layer of both discriminators
+    contour     whether the jaw's landmarks are in the motion auto-encoder's rasters, as published
+    """
+
+    network: Mapping[str, Any] = field(default_factory=dict)
+    perceptual: float = 4.0
+    judges: int = 64
+    contour: bool = True
+
+    def build(self) -> "VideoAutoencoder":
+        """An auto-encoder with fresh weights."""
+        from models.moditalker.autoencoder import VideoAutoencoder
+
+        return VideoAutoencoder(**self.network)
+
+
+AUTOENCODERS = {
+    # 62.1 M parameters; 722 GMAC to encode and 579 to decode 16 frames.
+    "published": AutoencoderPreset(),
+    "small": AutoencoderPreset(
+        network={"size": 128, "channels": 256, "depth": 4, "head_width": 32, "plane_depth": 2}, contour=False
+    ),
+    "debug": AutoencoderPreset(
+        network={
+            "size": 64,
+            "frames": 8,
+            "patch": 4,
+            "channels": 64,
+            "depth": 1,
+            "heads": 4,
+            "head_width": 16,
+            "plane_depth": 1,
+            "plane_hidden": 128,
+            "latent_channels": 8,
+        },
+        perceptual=0.0,
+        judges=16,
+        contour=False,
+    ),
+}
+
+PRESETS = {
+    "rgb_autoencoder": AUTOENCODERS,
+    "rgb_autoencoder_gan": AUTOENCODERS,
+    "motion_autoencoder": AUTOENCODERS,
+}
