@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from models.checkpoints import load_weights, read_weights
 from models.discriminators import PatchDiscriminator
+from models.moditalker.components import start_with_components
 from models.moditalker.presets import PRESETS, AutoencoderPreset
 from models.moditalker.recipes import RECIPES, AutoencoderRecipe
 from models.moditalker.video_data import RasterData, VideoData
@@ -22,6 +23,7 @@ from models.system import Clip
 from models.training import AdversarialTraining, Frozen, Task, held_out, stage_task
 from models.training.losses import feature_matching, hinge_loss
 
+SEEN = 16  # clips whose patches the first weights are made from
 JUDGE = "lpips_vgg"  # the network that the preset's `perceptual` weighs
 STARTS_FROM = {
     "rgb_autoencoder": (),
@@ -49,13 +51,13 @@ class AutoencoderTraining(AdversarialTraining):
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """How unlike the videos of a batch of `VideoData` are to what becomes of them."""
         video = batch["video"]
-        self.parts = reconstruction(video, self.network(video).float(), any_frames(video), self.perceptual)
+        self.parts = self._unlike(video, self.network(video).float(), any_frames(video))
         return weighted(self.parts, self.weights)
 
     def generator_loss(self, batch: dict[str, Tensor]) -> Tensor:
         video, number = batch["video"], any_frames(batch["video"])
         made = self.network(video).float()
-        self.parts = reconstruction(video, made, number, self.perceptual)
+        self.parts = self._unlike(video, made, number)
         if self.adversarial:
             self.parts |= against(self.discriminators, video, made, number)
         return weighted(self.parts, self.weights)
@@ -72,6 +74,9 @@ class AutoencoderTraining(AdversarialTraining):
         made, numbers = self.network(video), (0, video.shape[2] // 2)
         return np.stack([to_pixels(x[:, :, number]) for number in numbers for x in (video, made)], axis=1)
 
+    def _unlike(self, video: Tensor, made: Tensor, number: Tensor) -> dict[str, Tensor]:
+        return reconstruction(video, made, number, self.perceptual, self.recipe.pixel_power)
+
 
 def any_frames(video: Tensor) -> Tensor:
     """The number of a random frame of each of videos (n, 3, t, h, w)."""
@@ -84,10 +89,10 @@ def frames(video: Tensor, number: Tensor) -> Tensor:
 
 
 def reconstruction(
-    video: Tensor, made: Tensor, number: Tensor, perceptual: Frozen | nn.Module | None
+    video: Tensor, made: Tensor, number: Tensor, perceptual: Frozen | nn.Module | None, power: int = 1
 ) -> dict[str, Tensor]:
-    """How unlike videos (n, 3, t, h, w) are, as scalars: in their pixels, and to LPIPS in one frame of each."""
-    parts = {"pixels": (video - made).abs().mean()}
+    """How unlike videos (n, 3, t, h, w) are, as scalars: in a `power` of their pixels, and to LPIPS in one frame of each."""
+    parts = {"pixels": (video - made).abs().pow(power).mean()}
     if perceptual is not None:
         parts["perceptual"] = perceptual(frames(video, number), frames(made, number)).mean()
     return parts
@@ -138,13 +143,16 @@ def autoencoder_task(
         batches = partial(RasterData, size=network.size, frames=network.frames, contour=chosen.contour)
         network.decoder.requires_grad_(False)
         kinds = ("transform",)
+    data = batches(learnt)
     starts = [weights[name] for name in ("initial", *STARTS_FROM[stage]) if name in weights]
+    if chosen.components and not starts:
+        start_with_components(network, data.batch(np.random.default_rng(0), SEEN)["video"])
     return stage_task(
         stage,
         preset,
         recipe,
         module,
-        batches(learnt),
+        data,
         [clip[kind] for clip in clips for kind in kinds],
         initial=starts[0] if starts else None,
         averaged=("network",),

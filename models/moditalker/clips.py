@@ -23,10 +23,7 @@ RADIUS = 3  # of a landmark's disc in it
 def video_clip(frames: Sequence[np.ndarray], size: int, antialiased: bool = True) -> Tensor:
     """Frames (h, w, 3) uint8 RGB -> (3, t, size, size) float32 in [-1, 1] of the square in their middle."""
     images = torch.from_numpy(np.stack([square(frame) for frame in frames])).permute(0, 3, 1, 2).float()
-    if antialiased:
-        resized = fitted(images, size)
-    else:
-        resized = functional.interpolate(images, (size, size), mode="bilinear", align_corners=False)
+    resized = fitted(images, size) if antialiased else functional.interpolate(images, (size, size), mode="bilinear")
     return (resized / 127.5 - 1).movedim(1, 0)
 
 

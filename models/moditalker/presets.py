@@ -18,12 +18,14 @@ class AutoencoderPreset:
     network     constructor arguments of `VideoAutoencoder`; what is not named has the published value
     perceptual  weight of LPIPS in its training; at 0 that network is not needed
     judges      width of the first layer of both discriminators
+    components  whether the first weights are made from patches of the clips (models/moditalker/components.py); published: no
     contour     whether the jaw's landmarks are in the motion auto-encoder's rasters, as published
     """
 
     network: Mapping[str, Any] = field(default_factory=dict)
     perceptual: float = 4.0
     judges: int = 64
+    components: bool = False
     contour: bool = True
 
     def build(self) -> "VideoAutoencoder":
@@ -39,21 +41,23 @@ AUTOENCODERS = {
     "small": AutoencoderPreset(
         network={"size": 128, "channels": 256, "depth": 4, "head_width": 32, "plane_depth": 2}, contour=False
     ),
+    # 0.5 M.
     "debug": AutoencoderPreset(
         network={
             "size": 64,
             "frames": 8,
-            "patch": 4,
-            "channels": 64,
+            "channels": 96,
             "depth": 1,
-            "heads": 4,
-            "head_width": 16,
+            "heads": 3,
+            "head_width": 32,
             "plane_depth": 1,
-            "plane_hidden": 128,
-            "latent_channels": 8,
+            "plane_heads": 3,
+            "plane_hidden": 96,
+            "latent_channels": 16,
         },
         perceptual=0.0,
         judges=16,
+        components=True,
         contour=False,
     ),
 }

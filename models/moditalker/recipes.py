@@ -14,12 +14,14 @@ NEVER = 10**9  # a step at which no discriminator has a say
 class AutoencoderRecipe(AdversarialRecipe):
     """Weights of the terms of the loss, beside the preset's `perceptual`.
 
-    pixel_weight        of the mean absolute difference
+    pixel_weight        of the difference in pixels
+    pixel_power         1 for its absolute value (published), 2 for its square, which learns sooner what moves
     adversarial_weight  of both discriminators' terms
     matching_weight     of the difference of their features
     """
 
     pixel_weight: float = 4.0
+    pixel_power: int = 1
     adversarial_weight: float = 1.0
     matching_weight: float = 4.0
 
@@ -76,6 +78,7 @@ _DEBUG = AutoencoderRecipe(
     turn=1,
     discriminator_clip=1.0,
     adversarial_from=NEVER,
+    pixel_power=2,
     ema_decay=0.99,
     ema_warmup=True,
 )

@@ -108,11 +108,7 @@ class TimeSformer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Videos (n, colours, t, H, W), or without a patch features (n, c, t, h, w), -> features (n, c, t, h, w)."""
-        if self.patch:
-            cut = x.unflatten(-1, (-1, self.patch)).unflatten(-3, (-1, self.patch))  # n, colour, t, h, row, w, column
-            x = self.to_patch_embedding(cut.permute(0, 2, 3, 5, 4, 6, 1).flatten(-3))
-        else:
-            x = x.permute(0, 2, 3, 4, 1)
+        x = self.to_patch_embedding(self.patches(x)) if self.patch else x.permute(0, 2, 3, 4, 1)
         _, frames, *grid, _ = x.shape
         in_time = time_rotation(frames, self.head_width, x.device)
         in_space = space_rotation(*grid, self.head_width, x.device)
@@ -120,6 +116,11 @@ class TimeSformer(nn.Module):
         for time, space, feed_forward in self.layers:
             x = feed_forward(space(time(x, in_time), in_space))
         return x.unflatten(2, grid).permute(0, 4, 1, 2, 3)
+
+    def patches(self, videos: Tensor) -> Tensor:
+        """Videos (n, colours, t, H, W) -> (n, t, h, w, row, column and colour)."""
+        cut = videos.unflatten(-1, (-1, self.patch)).unflatten(-3, (-1, self.patch))  # n, colour, t, h, row, w, column
+        return cut.permute(0, 2, 3, 5, 4, 6, 1).flatten(-3)
 
 
 def rotated(x: Tensor, rotation: Rotation) -> Tensor:

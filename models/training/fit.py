@@ -73,9 +73,8 @@ def fit(
             use_distributed_sampler=False,
         )
         if trainer.strategy.root_device.type == "cpu":
-            task.module.to(
-                memory_format=torch.channels_last
-            )  # convolutions take a fifth less time; not measured on GPUs
+            # Convolutions take a fifth less time; not measured on GPUs.
+            task.module._apply(_channels_last)
         data = _NumberedData(task.data, task.batch_size, seed, workers)
         trainer.fit(task.module, datamodule=data, ckpt_path=last if last.exists() else None, weights_only=True)
     finally:
@@ -85,6 +84,11 @@ def fit(
     _remeasure(task, seed, trainer.strategy.root_device)
     weights = getattr(task.module, task.network).state_dict()
     return {name: weight.contiguous() for name, weight in weights.items()}
+
+
+def _channels_last(tensor: torch.Tensor) -> torch.Tensor:
+    """A kernel of pictures with its channels last; anything else, a kernel of videos too, as it is."""
+    return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
 def trained_steps(folder: str | Path) -> int:

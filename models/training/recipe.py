@@ -65,9 +65,8 @@ class Recipe:
     def optimizer(self, parameters: Iterable[Parameter], learning_rate: float | None = None) -> Optimizer:
         """AdamW over some parameters, at the recipe's learning rate where no other is given."""
         rate = learning_rate or self.learning_rate
-        fused = (
-            self.precision != "16-mixed"
-        )  # where Lightning cannot clip what a fused optimiser would scale back by itself
+        # A fused one takes back the loss scale of 16-mixed by itself, and Lightning could not clip.
+        fused = self.precision != "16-mixed"
         return AdamW(parameters, lr=rate, betas=self.betas, weight_decay=self.weight_decay, fused=fused)
 
     def scheduled(self, optimizer: Optimizer) -> dict:
