@@ -140,7 +140,7 @@ def autoencoder_task(
     network, kinds = module.network, ("view", "transform")
     batches = partial(VideoData, size=network.size, frames=network.frames)
     if stage == "motion_autoencoder":
-        batches = partial(RasterData, size=network.size, frames=network.frames, contour=chosen.contour)
+        batches = partial(RasterData, size=network.size, frames=network.frames, raster=chosen.raster())
         network.decoder.requires_grad_(False)
         kinds = ("transform",)
     data = batches(learnt)

@@ -17,7 +17,7 @@ from models.pictures import fitted
 NOSE_BASE = 33
 CONTOUR = 17  # landmarks of the jaw, which come first
 RASTER = 256  # pixels on a side of the raster as it is drawn
-RADIUS = 3  # of a landmark's disc in it
+RADIUS = 3  # of a landmark's disc in it, as published
 
 
 def video_clip(frames: Sequence[np.ndarray], size: int, antialiased: bool = True) -> Tensor:
@@ -35,12 +35,12 @@ def masked_clip(
     return video_clip(masked, size, antialiased)
 
 
-def raster_clip(points: np.ndarray, side: int, size: int, contour: bool = True) -> Tensor:
+def raster_clip(points: np.ndarray, side: int, size: int, *, contour: bool = True, radius: int = RADIUS) -> Tensor:
     """(3, t, size, size) float32, -1 with discs of 1 where the landmarks are; points (t, 68, 2) in pixels of a square of `side`.
 
-    Without the `contour` nothing tells how far the driving frame's jaw is down.
+    Without the `contour` nothing tells how far the driving frame's jaw is down. The radius is in pixels of 256 x 256.
     """
-    images = torch.from_numpy(raster(points, side, contour=contour))[:, None].float()
+    images = torch.from_numpy(raster(points, side, contour=contour, radius=radius))[:, None].float()
     return (fitted(images, size) / 127.5 - 1).movedim(1, 0).expand(3, -1, -1, -1)
 
 
@@ -59,7 +59,7 @@ def blanked(frame: np.ndarray, points: np.ndarray, row: int = NOSE_BASE) -> np.n
     return masked
 
 
-def raster(points: np.ndarray, side: int, *, contour: bool = True) -> np.ndarray:
+def raster(points: np.ndarray, side: int, *, contour: bool = True, radius: int = RADIUS) -> np.ndarray:
     """(t, 256, 256) uint8: 255 in a disc around each landmark, else 0; points (t, 68, 2) in pixels of a square of `side`.
 
     Published: pixels are whole numbers, cut off; `side` is the frame's width, whatever its height.
@@ -68,5 +68,5 @@ def raster(points: np.ndarray, side: int, *, contour: bool = True) -> np.ndarray
     images = np.zeros((len(points), RASTER, RASTER), np.uint8)
     for image, found in zip(images, centres, strict=True):
         for centre in found:
-            cv2.circle(image, centre.tolist(), RADIUS, 255, -1)
+            cv2.circle(image, centre.tolist(), radius, 255, -1)
     return images

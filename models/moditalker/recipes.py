@@ -68,9 +68,9 @@ _SMALL = AutoencoderRecipe(
     validation=0.05,
 )
 _DEBUG = AutoencoderRecipe(
-    steps=300,
+    steps=450,
     batch_size=1,
-    learning_rate=4e-3,
+    learning_rate=3e-3,
     warmup=20,
     decay=0.5,
     betas=(0.9, 0.95),
@@ -104,7 +104,7 @@ RGB_AUTOENCODER_GAN = {
 MOTION_AUTOENCODER = {
     "published": replace(_PUBLISHED, steps=50_000),
     "small": replace(_SMALL, steps=10_000),
-    "debug": replace(_DEBUG, steps=100),
+    "debug": replace(_DEBUG, steps=150),
 }
 
 RECIPES = {

@@ -1,6 +1,6 @@
 """Training clips for MToV's auto-encoders (MoDiTalker specification, sections 6.1, 14.1, 14.3 and 14.4)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -42,17 +42,23 @@ class VideoData:
 
 
 class RasterData(VideoData):
-    """The same frames' landmarks, drawn as MToV is shown them."""
+    """The same frames' landmarks as MToV sees them: `raster` is `models.moditalker.clips.raster_clip`, or that with options."""
 
-    def __init__(self, clips: Sequence[Clip], size: int, frames: int, contour: bool = True) -> None:
-        self.contour = contour
+    def __init__(
+        self,
+        clips: Sequence[Clip],
+        size: int,
+        frames: int,
+        raster: Callable[[np.ndarray, int, int], Tensor] = raster_clip,
+    ) -> None:
+        self.raster = raster
         super().__init__(clips, size, frames)
 
     def _prepare(self, memory: int) -> None:
         self.points, self.sides = [clip.points for clip in self.clips], [clip.size for clip in self.clips]
 
     def _clip(self, clip: int, numbers: range) -> Tensor:
-        return raster_clip(self.points[clip][numbers], self.sides[clip], self.size, self.contour)
+        return self.raster(self.points[clip][numbers], self.sides[clip], self.size)
 
 
 def _resized(picture: np.ndarray, size: int) -> np.ndarray:

@@ -15,6 +15,16 @@ from models.perception.lpips import LPIPS
 from models.training import fit
 
 FEW = {"steps": 2, "batch_size": 2}
+TINY = {"channels": 24, "heads": 2, "head_width": 8, "plane_depth": 1, "plane_hidden": 16, "latent_channels": 6}
+
+
+@pytest.fixture(autouse=True)
+def _tiny(monkeypatch):
+    """`debug` is yet smaller here."""
+    for stage, presets in PRESETS.items():
+        network = {"size": 16, "frames": 4, "patch": 4, "depth": 1, **TINY}
+        debug = replace(presets["debug"], network=network, judges=4)
+        monkeypatch.setitem(PRESETS, stage, {**presets, "debug": debug})
 
 
 @pytest.fixture
@@ -100,7 +110,7 @@ def test_it_starts_from_the_weights_that_come_before(clips, tmp_path):
 
 def test_it_starts_from_components_where_there_is_nothing_better(clips, request):
     batch = batch_of(job := autoencoder_task("rgb_autoencoder", "debug", {}, clips))
-    assert job.module(batch).item() < 0.1
+    assert job.module(batch).item() < 0.3
     request.getfixturevalue("random_start")
     assert autoencoder_task("rgb_autoencoder", "debug", {}, clips).module(batch).item() > 0.5
 

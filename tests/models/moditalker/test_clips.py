@@ -57,6 +57,7 @@ def test_a_raster_has_a_disc_at_each_landmark():
     without = raster(points_at((10.9, 20), (50, 40)), 64, contour=False)[0]
     assert not without[:120].any()
     assert np.array_equal(without[120:], image[120:])
+    assert (raster(points_at((10.9, 20), (50, 40)), 64, radius=6) > 0).sum() > 3 * (image > 0).sum()
 
 
 def test_the_jaw_tells_nothing_where_the_contour_is_left_out():
