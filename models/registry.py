@@ -10,6 +10,7 @@ SYSTEMS = {
     "diffdub": "models.diffdub",
     "difftalk": "models.difftalk",
     "diffused_heads": "models.diffused_heads",
+    "moditalker": "models.moditalker",
 }
 
 

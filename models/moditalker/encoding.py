@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -90,10 +90,9 @@ def load_autoencoder(path: Path, stage: str, preset: str, device: str | torch.de
 
 def assembly(preset: str) -> Assembly:
     """How videos are made that the auto-encoders of a preset have learnt from."""
-    from models.moditalker.clips import masked_clip, raster_clip, video_clip
+    from models.moditalker.clips import masked_clip, video_clip
 
-    raster = partial(raster_clip, contour=PRESETS["motion_autoencoder"][preset].contour)
-    return Assembly(video_clip, masked_clip, raster)
+    return Assembly(video_clip, masked_clip, PRESETS["motion_autoencoder"][preset].raster())
 
 
 def rgb_stage(weights: Mapping[str, Path]) -> str:

@@ -47,7 +47,12 @@ SOURCES = {
     "moditalker/atom_sampler": "models/diffusion/samplers.py",
     "moditalker/dataset_landmarks": "models/moditalker/face3d.py",
     "moditalker/motion_align": "models/moditalker/face3d.py",
-    "moditalker/mtov_first_stage_loss": "models/training/losses.py",
+    "moditalker/lpips_vgg": "models/perception/lpips.py",
+    "moditalker/mtov_autoencoder": "models/moditalker/autoencoder.py",
+    "moditalker/mtov_autoencoder_256": "models/moditalker/autoencoder.py",
+    "moditalker/mtov_discriminator_2d": "models/discriminators.py",
+    "moditalker/mtov_discriminator_3d": "models/discriminators.py",
+    "moditalker/mtov_first_stage_loss": "models/moditalker/autoencoder_training.py",
     "moditalker/mtov_sampler": "models/diffusion/samplers.py",
     "moditalker/mtov_unet": "models/moditalker/unet.py",
 }
@@ -96,6 +101,10 @@ TOLERANCES = {
     "moditalker/atom": 1e-5,
     "moditalker/dataset_landmarks": 1e-6,
     "moditalker/motion_align": 1e-6,
+    "moditalker/lpips_vgg": 1e-5,
+    "moditalker/mtov_autoencoder": 1e-5,
+    "moditalker/mtov_discriminator": 1e-5,
+    "moditalker/mtov_first_stage_loss": 1e-5,
     "moditalker/mtov_sampler": 1e-5,
     "moditalker/mtov_sampler.latent_eta0": 3e-5,  # the stored one is 8e-6 away from a network in float64
     "moditalker/mtov_unet": 1e-5,
@@ -240,8 +249,12 @@ def tolerance(output: str) -> float:
 
 
 def _inputs(case: dict, inputs: dict[str, Tensor], call: str) -> dict[str, Tensor]:
-    """A call's inputs after those of the calls that its text names; its own count where both have one."""
-    named = re.findall(r"call '(\w+)'", case["calls"].get(call, {}).get("returns", ""))
+    """A call's inputs after those of the calls that its text names, or where it names none ("same x") and takes no argument
+    of the call before it; its own count where both have one."""
+    entry, calls = case["calls"].get(call, {}), list(case["calls"])
+    named = re.findall(r"call '(\w+)'", entry.get("returns", ""))
+    if call in calls[1:] and not named and not entry.get("arguments", True):
+        named = [calls[calls.index(call) - 1]]
     return {name: value for source in (*named, call) for name, value in _of(inputs, source).items()}
 
 

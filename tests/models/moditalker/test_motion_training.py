@@ -109,7 +109,9 @@ def test_what_sampling_does_not_reach_is_said(talker, monkeypatch, caplog):
 def test_clips_that_are_too_short_are_left_out_before_any_is_held_out(talker, monkeypatch):
     recipe = replace(RECIPES["atom"]["debug"], validation=0.3)
     monkeypatch.setitem(motion_training.RECIPES["atom"], "debug", recipe)
-    job = motion_task("atom", "debug", {}, [talker("long", 9), talker("longer", 10), *(talker(name, 7) for name in "abcdefgh")])
+    job = motion_task(
+        "atom", "debug", {}, [talker("long", 9), talker("longer", 10), *(talker(name, 7) for name in "abcdefgh")]
+    )
     assert len(job.held_out) == 1
     assert job.held_out[0] in ("long", "longer")
 

@@ -1,4 +1,4 @@
-"""MoDiTalker's first-stage losses, put together from the parts that adversarial stages share."""
+"""The losses that MoDiTalker's auto-encoders are trained by."""
 
 import re
 
@@ -8,8 +8,9 @@ from harness import by_call, network
 from torch import Tensor, nn
 
 from models.discriminators import PatchDiscriminator
+from models.moditalker.autoencoder_training import against, judgement, reconstruction, weighted
+from models.moditalker.recipes import AutoencoderRecipe
 from models.perception.lpips import LPIPS
-from models.training.losses import feature_matching, hinge_loss
 
 Tensors = dict[str, Tensor]
 
@@ -27,7 +28,7 @@ def perceptual_network(case: dict) -> LPIPS:
     names = {
         name: re.sub(r"^(net\.slice\d+\.)", "features.", name.removeprefix("perceptual_loss."))
         for name in case["tensors"]
-        if name.startswith("perceptual_loss.") and "scaling_layer" not in name
+        if not name.startswith("discriminator_") and "scaling_layer" not in name
     }
     weights = fill.state_dict(case)
     built = LPIPS("vgg")
@@ -41,29 +42,25 @@ def judges(case: dict) -> Judges:
 
 
 def losses(case: dict, call: str, inputs: Tensors) -> Tensors:
-    config, video, generated = case["config"], inputs["video"], inputs["reconstruction"]
-    both, clips = judges(case), torch.arange(len(video))
-    frame, generated_frame = (x[clips, :, inputs["frame_index"]] for x in (video, generated))
-    l1 = (video - generated).abs().mean()
-    perceptual = perceptual_network(case)(frame, generated_frame).mean()
-    adversarial, matching, hinge = 0.0, 0.0, 0.0
-    for judge, real, fake in (
-        (both.discriminator_2d, frame, generated_frame),
-        (both.discriminator_3d, video, generated),
-    ):
-        (real_logits, real_features), (fake_logits, fake_features) = judge.features(real), judge.features(fake)
-        adversarial = adversarial - fake_logits.mean()
-        matching = matching + feature_matching(real_features, fake_features)
-        hinge = hinge + hinge_loss(real_logits, fake_logits)
-    plain = config["pixelloss_weight"] * l1 + config["perceptual_weight"] * perceptual
-    against = config["disc_weight"] * adversarial + config["feature_weight"] * matching
-    started = {"": 1.0, "_before_start": 0.0}
+    config, video, made, number = case["config"], *(inputs[name] for name in ("video", "reconstruction", "frame_index"))
+    recipe = AutoencoderRecipe(
+        steps=1,
+        batch_size=1,
+        pixel_weight=config["pixelloss_weight"],
+        adversarial_weight=config["disc_weight"],
+        matching_weight=config["feature_weight"],
+    )
+    weights = {**recipe.weights, "perceptual": config["perceptual_weight"]}
+    both = judges(case)
+    named = {"frame": both.discriminator_2d, "video": both.discriminator_3d}
+    plain = reconstruction(video, made, number, perceptual_network(case))
+    parts = plain | against(named, video, made, number)
+    judged = weights["adversarial"] * judgement(named, video, made, number)
     return {
-        **{f"generator{phase}": (plain + factor * against).reshape(1) for phase, factor in started.items()},
-        **{
-            f"discriminator{phase}": factor * config["disc_weight"] * hinge.reshape(1)
-            for phase, factor in started.items()
-        },
+        "generator": weighted(parts, weights).reshape(1),
+        "generator_before_start": weighted(plain, weights).reshape(1),
+        "discriminator": judged.reshape(1),
+        "discriminator_before_start": torch.zeros(1),  # they do not learn
     }
 
 
