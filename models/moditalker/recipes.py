@@ -183,7 +183,7 @@ MTOV = {
     ),
     "debug": Recipe(
         steps=160,
-        batch_size=6,
+        batch_size=8,
         learning_rate=2e-3,
         warmup=20,
         decay=0.4,
