@@ -16,7 +16,7 @@ from models.pictures import fitted
 
 NOSE_BASE = 33
 CONTOUR = 17  # landmarks of the jaw, which come first
-RASTER = 256  # pixels on a side of the raster as it is drawn
+RASTER = 256  # pixels on a side of a raster before it is resized
 RADIUS = 3  # of a landmark's disc in it, as published
 
 

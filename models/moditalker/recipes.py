@@ -119,7 +119,7 @@ _SMALL = AutoencoderRecipe(
     validation=0.05,
 )
 _DEBUG = AutoencoderRecipe(
-    steps=450,
+    steps=400,
     batch_size=1,
     learning_rate=3e-3,
     warmup=20,
