@@ -10,7 +10,6 @@ SYSTEMS = {
     "diffdub": "models.diffdub",
     "difftalk": "models.difftalk",
     "diffused_heads": "models.diffused_heads",
-    "moditalker": "models.moditalker",
 }
 
 

@@ -212,7 +212,7 @@ rule align_moditalker_motion:
         mem_mb=1000,
     params:
         beyond=MODITALKER["sampling"]["beyond"],
-        whole_numbers=MODITALKER["sampling"]["motion"]["whole_numbers"],
+        whole_numbers=MODITALKER["sampling"]["whole_numbers"],
     script:
         "../workflow_scripts/align_moditalker_motion.py"
 

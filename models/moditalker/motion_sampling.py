@@ -22,7 +22,7 @@ from toolkit import devices
 
 
 class MotionSampler:
-    """The motion decoder at a preset. `steps` are the preset's where none are given; `sampler` is one of
+    """The motion decoder at a preset. `steps` and `guidance` are the preset's where none are given; `sampler` is one of
     `models.diffusion.SAMPLERS`, of which DDIM takes the preset's `eta`."""
 
     def __init__(
@@ -31,10 +31,12 @@ class MotionSampler:
         preset: AtomPreset,
         *,
         steps: int | None = None,
+        guidance: float | None = None,
         sampler: str = "ddim",
         precision: str = "float32",
     ) -> None:
         self.network, self.preset, self.sampler, self.precision = network, preset, sampler, precision
+        self.guidance = preset.guidance if guidance is None else guidance
         self.schedule = preset.sampling_schedule(steps)
 
     @property
@@ -129,6 +131,7 @@ def load(
     preset: str,
     *,
     steps: int | None = None,
+    guidance: float | None = None,
     sampler: str = "ddim",
     precision: str = "float32",
     device: str | torch.device | None = None,
@@ -140,4 +143,5 @@ def load(
     network = PRESETS["atom"][preset].build(first.shape[1] if first is not None and first.ndim > 1 else 1)
     load_weights(network, tensors, path)
     network.to(torch.device(device or devices.device())).eval().requires_grad_(False)
-    return MotionSampler(network, PRESETS["atom"][preset], steps=steps, sampler=sampler, precision=precision)
+    settings = {"steps": steps, "guidance": guidance, "sampler": sampler, "precision": precision}
+    return MotionSampler(network, PRESETS["atom"][preset], **settings)

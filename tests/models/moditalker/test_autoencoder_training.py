@@ -8,7 +8,14 @@ import torch
 
 from models.checkpoints import read_weights, write_weights
 from models.moditalker import autoencoder_training
-from models.moditalker.autoencoder_training import AutoencoderTraining, any_frames, autoencoder_task, frames, judgement
+from models.moditalker.autoencoder_training import (
+    STARTS_FROM,
+    AutoencoderTraining,
+    any_frames,
+    autoencoder_task,
+    frames,
+    judgement,
+)
 from models.moditalker.presets import PRESETS
 from models.moditalker.recipes import RECIPES
 from models.perception.lpips import LPIPS
@@ -21,7 +28,8 @@ TINY = {"channels": 24, "heads": 2, "head_width": 8, "plane_depth": 1, "plane_hi
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch):
     """`debug` is yet smaller here."""
-    for stage, presets in PRESETS.items():
+    for stage in STARTS_FROM:
+        presets = PRESETS[stage]
         network = {"size": 16, "frames": 4, "patch": 4, "depth": 1, **TINY}
         debug = replace(presets["debug"], network=network, judges=4)
         monkeypatch.setitem(PRESETS, stage, {**presets, "debug": debug})
@@ -35,7 +43,7 @@ def clips(make_clip):
 @pytest.fixture
 def random_start(monkeypatch):
     """A `debug` preset without components, whose first loss is larger, and its name."""
-    for stage in PRESETS:
+    for stage in STARTS_FROM:
         monkeypatch.setitem(
             PRESETS, stage, {**PRESETS[stage], "debug": replace(PRESETS[stage]["debug"], components=False)}
         )

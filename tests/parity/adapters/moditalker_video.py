@@ -8,7 +8,7 @@ from harness import by_call, network
 from torch import Tensor, nn
 
 from models.diffusion import Denoiser, Schedule, ddim, scaled_linear_schedule, truncated
-from models.moditalker.checkpoints import UNUSED
+from models.moditalker.checkpoints import UNUSED_BY_UNET
 from models.moditalker.unet import PlaneUNet
 
 Tensors = dict[str, Tensor]
@@ -18,7 +18,9 @@ PREFIX = "diffusion_model"
 def unet(case: dict) -> PlaneUNet:
     config = case["config"]
     tensors = {
-        name: entry for name, entry in case["tensors"].items() if not UNUSED.match(name.removeprefix(f"{PREFIX}."))
+        name: entry
+        for name, entry in case["tensors"].items()
+        if not UNUSED_BY_UNET.match(name.removeprefix(f"{PREFIX}."))
     }
 
     def build() -> nn.Module:
