@@ -104,7 +104,7 @@ def _max_pool(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
 
 
 def preprocessed(frames: Tensor) -> Tensor:
-    """What `I3D` takes, (B, 3, T, 224, 224) in -1..1, from uint8 RGB videos (B, T, H, W, 3); PVDM's and MoDiTalker's.
+    """What `I3D` takes, (B, 3, T, 224, 224) in -1..1, from uint8 RGB videos (B, T, H, W, 3), as PVDM measures it.
 
     The shorter side becomes 224, bilinearly and without antialiasing, the longer one is rounded up; centre crop.
     """

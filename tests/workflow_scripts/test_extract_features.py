@@ -23,7 +23,8 @@ def wav(tmp_path):
 
 
 def hubert(model, **options):
-    return {"kind": "hubert", "model": str(model), "layer": "all", "download": False, "window": 30.0, **options}
+    settings = {"layer": "all", "download": False, "window": 30.0, "blocks": "overlapping"}
+    return {"kind": "hubert", "model": str(model), **settings, **options}
 
 
 @pytest.mark.parametrize(("encoder", "front_end"), [("mel", speech.log_mel), ("mfcc", speech.mfcc)])
