@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.files import atomic_path
+from toolkit.files import write_npz
 from toolkit.log import job_log
 
 
@@ -19,8 +19,7 @@ def align(motion: str | Path, face3d: str | Path, output: str | Path, *, beyond:
         generated = arrays["motion"]
     frames = timeline(len(driving.motion), len(generated), {"beyond": beyond})
     points = align_motion(generated, driving, frames, truncated=whole_numbers)
-    with atomic_path(output) as partial, partial.open("wb") as file:
-        np.savez(file, points=points)
+    write_npz(output, points=points)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 from models.system import Clip, clips_from, weights_from
 from toolkit import devices
 from toolkit.errors import InputError
-from toolkit.files import atomic_path
+from toolkit.files import write_npz
 from toolkit.log import job_log
 from toolkit.media.audio import count_samples
 from toolkit.pairs import pair_name
@@ -41,8 +41,7 @@ def sample_motion(
         sampler.prepare(speech, length)
         name = pair_name(clip.name, clip["audio"].stem)
         motion = sampler.motion(face.motion[shown], speech, length, name, seed)
-    with atomic_path(output) as partial, partial.open("wb") as file:
-        np.savez(file, motion=motion)
+    write_npz(output, motion=motion)
 
 
 if __name__ == "__main__":

@@ -9,18 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.checkpoints import load_weights, read_weights
 from models.difftalk.data import FaceData, LatentData
 from models.difftalk.encoding import load_first_stage
 from models.difftalk.presets import PRESETS, FirstStagePreset, UNetPreset
 from models.difftalk.recipes import RECIPES, FirstStageRecipe
 from models.diffusion import Denoiser, sample, training_target
 from models.discriminators import PatchDiscriminator
-from models.perception.lpips import LPIPS
 from models.pictures import to_pixels
 from models.system import Clip
 from models.training import AdversarialTraining, Frozen, Recipe, StageTraining, Task, held_out, stage_task
-from models.training.losses import adaptive_weight, hinge_loss
+from models.training.losses import adaptive_weight, hinge_loss, perceptual_loss
 
 SHOWN_STEPS = 10  # of a picture that is sampled for the eye during training
 JUDGE = "lpips_vgg"  # the network that the preset's `perceptual` weighs
@@ -159,10 +157,3 @@ def task(
         validation=batches(held) if held else None,
         held=held,
     )
-
-
-def perceptual_loss(path: Path) -> Frozen:
-    """LPIPS on VGG-16 with weights from a file."""
-    network = LPIPS("vgg")
-    load_weights(network, read_weights(path), path)
-    return Frozen(network)

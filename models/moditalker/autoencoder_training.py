@@ -11,17 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints import load_weights, read_weights
 from models.discriminators import PatchDiscriminator
 from models.moditalker.components import start_with_components
 from models.moditalker.presets import PRESETS, AutoencoderPreset
 from models.moditalker.recipes import RECIPES, AutoencoderRecipe
 from models.moditalker.video_data import RasterData, VideoData
-from models.perception.lpips import LPIPS
 from models.pictures import to_pixels
 from models.system import Clip
 from models.training import AdversarialTraining, Frozen, Task, held_out, stage_task
-from models.training.losses import feature_matching, hinge_loss
+from models.training.losses import feature_matching, hinge_loss, perceptual_loss
 
 SEEN = 16  # clips whose patches the first weights are made from
 JUDGE = "lpips_vgg"  # the network that the preset's `perceptual` weighs
@@ -159,10 +157,3 @@ def autoencoder_task(
         validation=batches(held) if held else None,
         held=held,
     )
-
-
-def perceptual_loss(path: Path) -> Frozen:
-    """LPIPS on VGG-16 with weights from a file."""
-    network = LPIPS("vgg")
-    load_weights(network, read_weights(path), path)
-    return Frozen(network)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoints import load_weights, read_weights
+from models.moditalker.clips import masked_clip, video_clip
+from models.moditalker.face3d import align_motion, read_face3d
 from models.moditalker.presets import PRESETS
 from models.precision import autocast
 from models.system import Clip
@@ -90,8 +92,6 @@ def load_autoencoder(path: Path, stage: str, preset: str, device: str | torch.de
 
 def assembly(preset: str) -> Assembly:
     """How videos are made that the auto-encoders of a preset have learnt from."""
-    from models.moditalker.clips import masked_clip, video_clip
-
     return Assembly(video_clip, masked_clip, PRESETS["motion_autoencoder"][preset].raster())
 
 
@@ -114,8 +114,6 @@ def encode(weights: dict[str, Path], preset: str, clip: Clip, device: str | torc
 
     Its landmarks are those that sampling has: its own 3D motion, brought back into the view.
     """
-    from models.moditalker.face3d import align_motion, read_face3d
-
     face, latents = read_face3d(clip["face3d"]), load_latents(weights, preset, device)
     points = align_motion(face.motion, face, np.arange(len(face.motion)))
     return encode_clip(latents, read_frames(clip["view"]), points, clip.ok, PRESETS["mtov"][preset].stride)

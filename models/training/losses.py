@@ -1,7 +1,13 @@
-"""Losses that adversarial stages share."""
+"""Losses that stages share."""
+
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from models.checkpoints import load_weights, read_weights
+from models.perception.lpips import LPIPS
+from models.training.stage import Frozen
 
 
 def hinge_loss(real: Tensor, generated: Tensor) -> Tensor:
@@ -23,3 +29,10 @@ def adaptive_weight(loss: Tensor, adversarial: Tensor, layer: Tensor) -> Tensor:
         return loss.new_zeros(())
     ours, theirs = (torch.autograd.grad(term, layer, retain_graph=True)[0] for term in (loss, adversarial))
     return (ours.norm() / (theirs.norm() + 1e-4)).clamp(max=1e4).detach()
+
+
+def perceptual_loss(path: Path) -> Frozen:
+    """LPIPS on VGG-16 with weights from a file."""
+    network = LPIPS("vgg")
+    load_weights(network, read_weights(path), path)
+    return Frozen(network)

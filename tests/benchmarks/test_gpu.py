@@ -24,8 +24,8 @@ from benchmarks.gpu.sheet import Repainted, read_sheet, write_sheet
 from benchmarks.gpu.speed import Way, choices
 from benchmarks.gpu.systems import GOALS, NETWORKS, PUBLISHED, SYSTEMS, TINY
 from benchmarks.gpu.table import Table
-from models.difftalk.training import perceptual_loss
 from models.registry import get_system
+from models.training.losses import perceptual_loss
 from tests.gpu_folders import small_out, small_prepared
 from toolkit.errors import InputError
 from toolkit.media.frames import read_frames

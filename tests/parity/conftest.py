@@ -1,5 +1,6 @@
 """Turns every parity case that is found into tests: one per call, or one that says why there is none."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             skip = pytest.mark.skip(reason=f"not built yet: {found.source} does not exist")
             tests.append(pytest.param(found, "", id=label, marks=skip))
     metafunc.parametrize(("found", "call"), tests)
+
+
+@pytest.fixture
+def folder(request: pytest.FixtureRequest) -> Callable[[str], Path]:
+    """folder(name) -> where a case that is stored as values alone lies; the test is skipped where it is nowhere."""
+    root = request.config.getoption("parity_root")
+
+    def find(name: str) -> Path:
+        homes = [Path(root)] if root else HOMES
+        values = [path for home in homes for path in sorted(home.rglob(f"{name}/values.safetensors"))]
+        return values[0].parent if values else pytest.skip(f"the case {name} is not here")
+
+    return find

@@ -2,18 +2,15 @@
 
 import pytest
 import torch
-from harness import HOMES
 from safetensors.torch import load_file
 
 from models.moditalker.clips import blanked, masked_clip, raster, video_clip
 
 
-@pytest.fixture(params=[path for home in HOMES for path in home.rglob("clip_assembly/values.safetensors")] or [None])
-def values(request: pytest.FixtureRequest) -> dict[str, torch.Tensor]:
+@pytest.fixture
+def values(folder) -> dict[str, torch.Tensor]:
     """Frames, landmarks, and what the published code makes of them."""
-    if request.param is None:
-        pytest.skip("the case clip_assembly is not here")
-    return load_file(request.param)
+    return load_file(folder("moditalker/clip_assembly") / "values.safetensors")
 
 
 def sampled(video: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -4,15 +4,13 @@ They are read where they are: the repository's copy, `../shared/parity`, or the 
 """
 
 import json
-from collections.abc import Callable
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pytest
 import torch
 from fill import relative_error
-from harness import HOMES
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -22,23 +20,20 @@ from models.speech.encoders import features
 from models.training.adan import Adan
 
 
-@pytest.fixture
-def folder(request) -> Callable[[str], Path]:
-    """folder(name) -> where the case of that name is stored; the test is skipped where it is nowhere."""
-    root = request.config.getoption("parity_root")
+def about(case: Path) -> dict:
+    return json.loads((case / "about.json").read_text(encoding="utf-8"))
 
-    def find(name: str) -> Path:
-        homes = [Path(root)] if root else HOMES
-        found = [file.parent for home in homes for file in sorted(home.rglob(f"{name}/values.safetensors"))]
-        return found[0] if found else pytest.skip(f"the case {name} is not here")
 
-    return find
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?", text)]
 
 
 def test_steps_of_adan(folder):
-    values = load_file(folder("moditalker/adan") / "values.safetensors")
+    case = folder("moditalker/adan")
+    values = load_file(case / "values.safetensors")
     weight = torch.nn.Parameter(values["start"].clone())
-    optimizer = Adan([weight], lr=4e-4, weight_decay=0.02)
+    rate, decay, *betas, eps = numbers(about(case)["what"])
+    optimizer = Adan([weight], lr=rate, weight_decay=decay, betas=betas, eps=eps)
     for gradient, after in zip(values["gradients"], values["after_each_step"], strict=True):
         weight.grad = gradient
         optimizer.step()
@@ -54,8 +49,11 @@ def test_loss_of_motions(folder):
 
 
 def test_embedding_of_time(folder):
-    expected = load_file(folder("moditalker/atom_schedule") / "values.safetensors")["time_embedding"]
-    found = time_embedding(torch.tensor([0, 1, 19, 500, 999]), expected.shape[1])
+    case = folder("moditalker/atom_schedule")
+    expected = load_file(case / "values.safetensors")["time_embedding"]
+    width, *times = numbers(about(case)["time_embedding"])
+    assert width == expected.shape[1]
+    found = time_embedding(torch.tensor(times).long(), expected.shape[1])
     assert relative_error(found, expected) < 2e-5  # a frequency in float32, times 999
 
 
@@ -83,7 +81,7 @@ def rows(network: StandIn, samples: np.ndarray) -> np.ndarray:
 def test_windows_of_speech(folder):
     """Those that the network is given, and how many frames they hold; ours go on to the end of the last video frame."""
     case = folder("moditalker/hubert_windows")
-    for entry in json.loads((case / "about.json").read_text())["lengths"]:
+    for entry in about(case)["lengths"]:
         network = StandIn()
         found = rows(network, np.random.default_rng(0).normal(size=entry["samples"]).astype(np.float32))
         assert network.lengths == entry["chunk_lengths"], entry["samples"]

@@ -14,9 +14,7 @@ from models.diffusion import Schedule, cosine_schedule, scaled_linear_schedule, 
 # AToM's tables are float32 throughout: 1 - x cancels at both ends, and ours would differ by 4e-4.
 COSINE = cosine_schedule()
 SCHEDULES = {"atom_schedule": Schedule(COSINE.betas.float(), COSINE.steps), "mtov_schedule": scaled_linear_schedule()}
-NOT_OURS = (
-    r"(loss\.|time_embedding|p2_loss_weight)"  # a loss, an embedding: the systems', which `test_values.py` compares
-)
+NOT_OURS = r"(loss\.|time_embedding|p2_loss_weight)"  # the systems' own (test_motion_values.py)
 
 
 @pytest.fixture(params=SCHEDULES)

@@ -1,6 +1,5 @@
 """Latents of a video's clips of frames: which starts, what of each clip, and what is held of it at a time."""
 
-import sys
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +12,7 @@ from models.moditalker.encoding import encode, encode_clip, load_autoencoder, lo
 from models.moditalker.presets import PRESETS
 from tests.models.moditalker.tiny_clips import FRAMES, SIZE, TinyAutoEncoder, masked, raster, tiny_latents, video
 from tests.small_clips import with_files
+from toolkit.faces.face3d import Face3D, frontal, in_view, read_face3d, write_face3d
 from toolkit.media.frames import read_frames
 
 
@@ -81,14 +81,19 @@ def test_the_last_stage_trained_on_pictures_encodes_them(tmp_path, monkeypatch, 
     assert not latents.rgb.device_of.requires_grad
 
 
-def test_a_view_is_encoded_with_its_own_motion_brought_back(make_clip, monkeypatch):
+def test_a_view_is_encoded_with_its_own_motion_brought_back(make_clip, monkeypatch, tmp_path):
     """The landmarks are those that its 3D faces give, and not those that were detected."""
-    clip, face = make_clip("a", 6, size=32), SimpleNamespace(motion=np.zeros((6, 68, 3)))
-    aligned = np.random.default_rng(0).uniform(4, 28, (6, 68, 2)).astype(np.float32)
-    geometry = SimpleNamespace(read_face3d=lambda path: face, align_motion=lambda motion, face, order: aligned[order])
-    monkeypatch.setitem(sys.modules, "models.moditalker.face3d", geometry)
+    clip, random = make_clip("a", 6, size=32), np.random.default_rng(0)
+    motion, mean = random.normal(size=(6, 68, 3)), random.uniform(-0.5, 0.5, (68, 3))
+    turned, scale, centre = np.eye(3)[None].repeat(6, 0), np.full(6, 7.0), random.uniform(12, 20, (6, 2))
+    write_face3d(tmp_path / "face3d.npz", Face3D(motion, turned, scale, centre, mean, np.zeros((6, 1)), "learned"))
     monkeypatch.setattr(encoding, "load_latents", lambda weights, preset, device: tiny_latents())
-    table = encode({}, "debug", with_files(clip, face3d=clip["view"]), "cpu")
+    table = encode({}, "debug", with_files(clip, face3d=tmp_path / "face3d.npz"), "cpu")
+    face = read_face3d(tmp_path / "face3d.npz")
+    aligned = in_view(frontal(face.motion, face.mean), scale, centre).astype(np.float32)
     wanted = encode_clip(tiny_latents(), read_frames(clip["view"]), aligned, np.ones(6, bool), 1)
+    other = encode_clip(tiny_latents(), read_frames(clip["view"]), clip.points, np.ones(6, bool), 1)
     assert table["starts"].tolist() == [0, 1, 2]
-    assert all(torch.equal(table[name], wanted[name]) for name in wanted)
+    assert not torch.equal(wanted["landmarks"], other["landmarks"])
+    for name in wanted:
+        torch.testing.assert_close(table[name], wanted[name], atol=1e-3, rtol=0)
